@@ -1,0 +1,148 @@
+// Package finding is what an analysis found: the one stored form ("hindsight/1")
+// from which every report is rendered. The JSON names are a contract.
+package finding
+
+// Schema is the value of Result.Schema.
+const Schema = "hindsight/1"
+
+// Verdicts.
+const (
+	Races        = "races"
+	Findings     = "findings"
+	None         = "none"
+	Inconclusive = "inconclusive"
+)
+
+// Frame is one frame of a stack.
+type Frame struct {
+	Func string `json:"func"`
+	File string `json:"file"`
+	Line int    `json:"line"`
+}
+
+// Lines are source lines of a file; the first has number Start.
+type Lines struct {
+	Start int      `json:"start"`
+	Text  []string `json:"text"`
+}
+
+// Access is one event of a race or finding.
+type Access struct {
+	Op        string   `json:"op"` // a script's verb
+	Goroutine string   `json:"goroutine"`
+	Event     uint64   `json:"event"` // index within its goroutine
+	Site      Frame    `json:"site"`  // first frame outside the runtime
+	Stack     []Frame  `json:"stack"` // whole, innermost first
+	Created   []Frame  `json:"created"`
+	Creator   string   `json:"creator,omitempty"` // the goroutine that ran the go statement
+	Running   bool     `json:"running"`           // whether the goroutine had not ended when the recording did
+	Source    *Lines   `json:"source,omitempty"`  // around Site
+	Locks     []string `json:"locks,omitempty"`   // held at the access
+}
+
+// Object is what was accessed.
+type Object struct {
+	Name        string  `json:"name"`
+	Kind        string  `json:"kind"` // global, heap, variable, unknown
+	Type        string  `json:"type,omitempty"`
+	Size        uint64  `json:"size,omitempty"`   // bytes
+	Offset      uint64  `json:"offset,omitempty"` // of the access within it
+	Allocated   []Frame `json:"allocated,omitempty"`
+	AllocatedBy string  `json:"allocatedBy,omitempty"`
+}
+
+// Node and Edge are the witness graph around a race: a slice of the
+// happens-before graph that holds both accesses, their nearest common ancestor
+// and the synchronization on the way. Nodes are in replay order.
+type Node struct {
+	ID        int    `json:"id"`
+	Goroutine string `json:"goroutine"`
+	Event     uint64 `json:"event"`
+	Op        string `json:"op"`
+	Label     string `json:"label"` // "lock m", "write main.counter"
+	Site      Frame  `json:"site"`
+	Racing    bool   `json:"racing,omitempty"`
+	Elided    int    `json:"elided,omitempty"` // events left out before this one in its goroutine
+}
+
+// Edge is a happens-before edge; Kind is program, go, channel, lock, waitgroup,
+// once, cond, atomic, pool, map, timer, finalizer, io, sync.
+type Edge struct {
+	From int    `json:"from"`
+	To   int    `json:"to"`
+	Kind string `json:"kind"`
+}
+
+// Graph is a witness graph.
+type Graph struct {
+	Nodes []Node `json:"nodes"`
+	Edges []Edge `json:"edges"`
+}
+
+// Race is one distinct race: an object and a pair of source lines.
+type Race struct {
+	ID          string    `json:"id"`
+	Tier        string    `json:"tier"`    // observed, predicted
+	Witness     string    `json:"witness"` // checked, none
+	Kind        string    `json:"kind"`    // write-write, read-write
+	Object      Object    `json:"object"`
+	Occurrences uint64    `json:"occurrences"`
+	Accesses    [2]Access `json:"accesses"`      // in replay order
+	Why         string    `json:"why,omitempty"` // why the two are unordered, one or two sentences
+	Graph       *Graph    `json:"graph,omitempty"`
+	Weak        bool      `json:"weak,omitempty"` // id without a frame of the main module
+}
+
+// Finding is of another rule than a race.
+type Finding struct {
+	Rule        string   `json:"rule"` // HB010 …
+	ID          string   `json:"id"`
+	Severity    string   `json:"severity"` // error, note
+	Tier        string   `json:"tier"`
+	Witness     string   `json:"witness"`
+	Message     string   `json:"message"`
+	Object      string   `json:"object,omitempty"`
+	Occurrences uint64   `json:"occurrences"`
+	Events      []Access `json:"events"`
+}
+
+// Coverage says what the recording could see.
+type Coverage struct {
+	Complete        bool     `json:"complete"`
+	Truncated       bool     `json:"truncated"`
+	Instrumented    bool     `json:"instrumented"`
+	LostChunks      uint64   `json:"lostChunks"`
+	LostRecords     uint64   `json:"lostRecords"`
+	LostSync        uint64   `json:"lostSync"`
+	Records         uint64   `json:"records"`
+	Foreign         uint64   `json:"foreignAccesses"` // plain accesses outside Go's memory, counted only
+	NotInstrumented []string `json:"notInstrumented"`
+	Notes           []string `json:"notes"`
+}
+
+// Run describes the recorded process.
+type Run struct {
+	Program    string  `json:"program,omitempty"`
+	GoVersion  string  `json:"goVersion,omitempty"`
+	GOOS       string  `json:"goos,omitempty"`
+	GOARCH     string  `json:"goarch,omitempty"`
+	Module     string  `json:"module,omitempty"`
+	Version    string  `json:"version,omitempty"`
+	Revision   string  `json:"revision,omitempty"`
+	Start      string  `json:"start,omitempty"` // RFC 3339, UTC
+	Seconds    float64 `json:"seconds,omitempty"`
+	Goroutines int     `json:"goroutines"`
+	Events     uint64  `json:"events"`
+	Settings   string  `json:"settings,omitempty"` // the recorder's
+}
+
+// Result is the outcome of one command over one or several traces.
+type Result struct {
+	Schema   string    `json:"schema"`
+	Verdict  string    `json:"verdict"`
+	Order    string    `json:"order"` // model, strict, tsan
+	Races    []Race    `json:"races"`
+	Findings []Finding `json:"findings"`
+	Coverage Coverage  `json:"coverage"`
+	Runs     []Run     `json:"runs"`
+}

@@ -1,0 +1,3 @@
+module github.com/hindsight-go/hindsight
+
+go 1.26
