@@ -1,0 +1,584 @@
+// Copyright 2026 The Hindsight Authors. All rights reserved.
+// Use of this source code is governed by a BSD-style
+// license that can be found in the LICENSE file.
+
+//go:build race
+
+// From hooks to chunks. A hook appends words to its P's buffer; when that is
+// full they are encoded (docs/record-format.md, package collect/record) into
+// chunks, and a chunk goes into the execution trace as a user log event.
+
+package runtime
+
+import (
+	"internal/runtime/atomic"
+	"internal/runtime/sys"
+	"internal/trace/tracev2"
+	"unsafe"
+)
+
+const (
+	raceFilter = 4096 // entries of a P's filter
+	raceWords  = 2048 // of a P's buffer
+	raceSlack  = 32   // words that the buffer still takes when it is full
+	raceChunk  = 1024 // bytes: what the tracer does not cut
+	raceHeader = 16
+
+	// raceRecordMax bounds the bytes of one encoded record other than a definition.
+	raceRecordMax = 64
+)
+
+// raceproc is a P's part of the recorder. It belongs to whoever runs on the P,
+// between getting it and leaving the hook; to forEachP's function; or to anyone
+// while the world is stopped.
+type raceproc struct {
+	_        sys.NotInHeap
+	curgid   uint64 // whose records are being appended
+	epoch    uint32 // of the filter: another goroutine, synchronization, GC cycle
+	sweepgen uint32 // mheap_.sweepgen at the last record
+	n        int32  // words in buf
+	foreign  uint64 // accesses outside Go's memory
+	buf      [raceWords + raceSlack]uint64
+	filter   [raceFilter]struct {
+		addr     uintptr
+		pc       uint32
+		epoch    uint32
+		size     uint32
+		reserved uint32
+	}
+
+	// The encoder. Deltas count from the chunk's or the slice's start.
+	stream   uint32
+	seq      uint32
+	gid      uint64 // the slice: goroutine, number, part within the number, GC cycle
+	slice    uint32
+	part     uint32
+	cycle    uint32
+	lastaddr uint64
+	lastpc   uint32
+	inslice  bool // the chunk has a slice record
+	records  uint64
+	cn       int32
+	chunk    [raceChunk]byte
+
+	next uintptr // *raceproc, all of them, see raceprocs
+}
+
+var (
+	raceprocs    atomic.Uintptr // *raceproc: every P's, also of Ps that are gone
+	racestreams  atomic.Uint32
+	raceLost     atomic.Uint64 // accesses for want of a P
+	raceLostSync atomic.Uint64
+	racechunks   atomic.Uint64 // handed to the tracer
+	raceclosed   atomic.Bool   // nothing is written any more
+)
+
+// raceproce returns the current P's state, or nil where there is no P.
+//
+//go:nosplit
+func raceproce() *raceproc {
+	pp := getg().m.p.ptr()
+	if pp == nil {
+		return nil
+	}
+	if pp.raceprocctx == 0 {
+		return racemakeproc(pp)
+	}
+	return (*raceproc)(unsafe.Pointer(pp.raceprocctx))
+}
+
+//go:nosplit
+func racemakeproc(pp *p) *raceproc {
+	systemstack(func() {
+		pb := (*raceproc)(sysAlloc(unsafe.Sizeof(raceproc{}), &memstats.other_sys, "race P"))
+		if pb == nil {
+			throw("hindsight: out of memory")
+		}
+		pb.stream = racestreams.Add(1)
+		pb.epoch = 1
+		pb.cn = raceHeader
+		for {
+			old := raceprocs.Load()
+			pb.next = old
+			if raceprocs.CompareAndSwap(old, uintptr(unsafe.Pointer(pb))) {
+				break
+			}
+		}
+		pp.raceprocctx = uintptr(unsafe.Pointer(pb))
+	})
+	return (*raceproc)(unsafe.Pointer(pp.raceprocctx))
+}
+
+// begin makes room for a record of n words of rs's goroutine and says, where
+// that has changed, whose it is, in which GC cycle and with which call stack.
+// gp is rs's goroutine or the g0 that runs on its behalf.
+//
+//go:nosplit
+func (pb *raceproc) begin(gp *g, rs *racestate, n int32) {
+	if pb.curgid != rs.gid || pb.sweepgen != mheap_.sweepgen {
+		pb.enter(gp, rs)
+	}
+	if rs.low != rs.depth || rs.mark != rs.depth {
+		pb.tellstack(rs)
+	}
+	if pb.n+n > raceWords {
+		racespill(pb)
+	}
+}
+
+// enter says that rs's goroutine goes on here, or that the GC cycle is another.
+// The collector completes a cycle with the world stopped, so what a goroutine
+// does is in one cycle or in the other, and memory is reused only in a later
+// cycle than it was used in: with the cycle of accesses and allocations told,
+// the lives of an address are known without any clock.
+//
+//go:nosplit
+func (pb *raceproc) enter(gp *g, rs *racestate) {
+	if pb.n+4 > raceWords {
+		racespill(pb)
+	}
+	pb.epoch++
+	if g := mheap_.sweepgen; g != pb.sweepgen {
+		pb.sweepgen = g
+		pb.put1(rawCycle<<rawKindShift | uint64(g/2))
+	}
+	if pb.curgid != rs.gid {
+		pb.curgid = rs.gid
+		rs.slices++
+		if rs.goid == 0 {
+			rs.goid = gp.goid
+		}
+		pb.put3(rawSwitch<<rawKindShift|rs.gid, uint64(rs.slices), rs.goid)
+	}
+}
+
+// tellstack records how rs's call stack differs from what was last told.
+//
+//go:nosplit
+func (pb *raceproc) tellstack(rs *racestate) {
+	const most = 1024 // frames in one record
+	low := rs.low
+	for {
+		n := min(rs.depth-low, most)
+		if pb.n+1+(n+1)/2 > raceWords {
+			racespill(pb)
+		}
+		pb.put1(rawStack<<rawKindShift | uint64(low)<<24 | uint64(n))
+		for i := low; i < low+n; i += 2 {
+			w := uint64(rs.frame(i).pc) << 32
+			if i+1 < low+n {
+				w |= uint64(rs.frame(i + 1).pc)
+			}
+			pb.put1(w)
+		}
+		low += n
+		if low == rs.depth {
+			break
+		}
+	}
+	rs.low, rs.mark = rs.depth, rs.depth
+}
+
+//go:nosplit
+func (pb *raceproc) put1(a uint64) {
+	*pb.at(0) = a
+	pb.n++
+}
+
+//go:nosplit
+func (pb *raceproc) put2(a, b uint64) {
+	*pb.at(0) = a
+	*pb.at(1) = b
+	pb.n += 2
+}
+
+//go:nosplit
+func (pb *raceproc) put3(a, b, c uint64) {
+	*pb.at(0) = a
+	*pb.at(1) = b
+	*pb.at(2) = c
+	pb.n += 3
+}
+
+//go:nosplit
+func (pb *raceproc) put4(a, b, c, d uint64) {
+	pb.put2(a, b)
+	pb.put2(c, d)
+}
+
+//go:nosplit
+func (pb *raceproc) put5(a, b, c, d, e uint64) {
+	pb.put2(a, b)
+	pb.put3(c, d, e)
+}
+
+// at returns the word i after the last, without a bounds check: callers made room.
+//
+//go:nosplit
+func (pb *raceproc) at(i uintptr) *uint64 {
+	return (*uint64)(unsafe.Pointer(uintptr(unsafe.Pointer(&pb.buf)) + (uintptr(pb.n)+i)*8))
+}
+
+//go:nosplit
+func racespill(pb *raceproc) {
+	systemstack(func() { pb.spill(false) })
+}
+
+// spill encodes the buffer and, if all, hands over the last, unfinished chunk.
+// On the system stack, by the owner.
+func (pb *raceproc) spill(all bool) {
+	for i := int32(0); i < pb.n; {
+		w := pb.buf[i]
+		a := w & rawAddrMask
+		switch kind := w >> rawKindShift; kind {
+		case rawSwitch:
+			pb.gid, pb.slice, pb.part = a, uint32(pb.buf[i+1]), 0
+			pb.startslice(pb.buf[i+2])
+			i += 3
+		case rawCycle:
+			pb.cycle = uint32(a)
+			pb.room(raceRecordMax)
+			pb.byte(recCycle)
+			pb.uvarint(a)
+			i++
+		case rawStack:
+			n := int32(a & (1<<24 - 1))
+			pb.stack(uint64(a>>24), pb.buf[i+1:i+1+(n+1)/2], n)
+			i += 1 + (n+1)/2
+		case rawRead, rawWrite, rawRead + rawVia, rawWrite + rawVia:
+			pc, size := uint32(pb.buf[i+1]>>32), pb.buf[i+1]&(1<<32-1)
+			pb.symbol(pc)
+			tag := byte(recRead)
+			if kind&^rawVia == rawWrite {
+				tag = recWrite
+			}
+			if size != 1 {
+				tag |= recSized
+			}
+			var via uint32
+			if kind&rawVia != 0 {
+				tag |= recViaPC
+				via = uint32(pb.buf[i+2])
+				pb.symbol(via)
+				i++
+			}
+			pb.global(a)
+			pb.room(raceRecordMax)
+			pb.byte(tag)
+			pb.addr(a)
+			pb.pc(pc)
+			if size != 1 {
+				pb.uvarint(size)
+			}
+			if via != 0 {
+				pb.pc(via)
+			}
+			i += 2
+		case rawAtomic:
+			pc, op, size := uint32(pb.buf[i+1]>>32), byte(pb.buf[i+1]>>8), byte(pb.buf[i+1])
+			pb.symbol(pc)
+			pb.global(a)
+			pb.room(raceRecordMax)
+			pb.byte(recAtomic | op<<1 | size>>3)
+			pb.addr(a)
+			pb.pc(pc)
+			pb.uvarint(pb.buf[i+2])
+			i += 3
+		case rawSync:
+			pc := uint32(pb.buf[i+1] >> 32)
+			pb.symbol(pc)
+			pb.global(a)
+			pb.room(raceRecordMax)
+			pb.byte(recSync)
+			pb.byte(byte(pb.buf[i+1] >> 8))
+			pb.byte(byte(pb.buf[i+1]))
+			pb.addr(a)
+			pb.uvarint(pb.buf[i+2] >> 32)
+			pb.uvarint(pb.buf[i+2] & (1<<32 - 1))
+			pb.pc(pc)
+			pb.uvarint(pb.buf[i+3])
+			i += 4
+		case rawGo:
+			pc := uint32(pb.buf[i+1] >> 32)
+			pb.symbol(pc)
+			pb.room(raceRecordMax)
+			pb.byte(recGo)
+			pb.uvarint(a)
+			pb.pc(pc)
+			i += 2
+		case rawEnd:
+			pb.room(raceRecordMax)
+			pb.byte(recEnd)
+			i++
+		case rawMalloc:
+			pc := raceprogrampc(pb.buf[i+3], pb.buf[i+4])
+			pb.symbol(pc)
+			typ := pb.typedef(uintptr(pb.buf[i+2]))
+			pb.room(raceRecordMax)
+			pb.byte(recAlloc)
+			pb.addr(a)
+			pb.uvarint(pb.buf[i+1])
+			pb.pc(pc)
+			pb.uvarint(typ)
+			i += 5
+		default:
+			throw("hindsight: bad raw record")
+		}
+		pb.records++
+	}
+	pb.n = 0
+	if all && pb.cn > raceHeader {
+		pb.finish(0)
+	}
+}
+
+// Tags of records, as in collect/record.
+const (
+	recSlice = 0x01
+	recCycle = 0x02
+	recStack = 0x03
+	recGo    = 0x04
+	recEnd   = 0x05
+	recAlloc = 0x06
+	recSync  = 0x07
+	recRead  = 0x10
+	recWrite = 0x11
+	recSized = 0x02 // with recRead, recWrite: a size follows
+	recViaPC = 0x04 // with recRead, recWrite: a second pc follows
+
+	recAtomic = 0x20 // | kind<<1 | 1 if 8 bytes
+
+	recSymbol = 0x40
+	recString = 0x41
+	recType   = 0x42
+	recField  = 0x43
+	recVar    = 0x44
+	recMeta   = 0x45
+	recFact   = 0x46
+	recStatus = 0x47
+	recLast   = 0x48
+)
+
+// room makes sure that the chunk takes n more bytes of records of the current slice.
+func (pb *raceproc) room(n int32) {
+	if pb.cn+n > raceChunk {
+		pb.finish(0)
+	}
+	if !pb.inslice && pb.gid != 0 {
+		pb.part++
+		pb.slicerecord(0)
+	}
+}
+
+// defroom is room for a definition, which belongs to no slice.
+func (pb *raceproc) defroom(n int32) {
+	if pb.cn+n > raceChunk {
+		pb.finish(0)
+	}
+}
+
+func (pb *raceproc) startslice(goid uint64) {
+	if pb.cn+raceRecordMax > raceChunk {
+		pb.finish(0)
+	}
+	pb.slicerecord(goid)
+}
+
+// slicerecord writes whose the following records are. A chunk begins with one,
+// so that a lost chunk is nobody else's loss.
+func (pb *raceproc) slicerecord(goid uint64) {
+	pb.inslice = true
+	pb.lastaddr, pb.lastpc = 0, 0
+	pb.byte(recSlice)
+	pb.uvarint(pb.gid)
+	pb.uvarint(uint64(pb.slice))
+	pb.uvarint(uint64(pb.part))
+	pb.uvarint(uint64(pb.cycle))
+	pb.uvarint(goid)
+}
+
+func (pb *raceproc) stack(low uint64, words []uint64, n int32) {
+	const most = 100 // frames that surely fit an empty chunk
+	for i := int32(0); ; {
+		m := min(n-i, most)
+		for j := i; j < i+m; j++ {
+			pb.symbol(raceword(words, j))
+		}
+		pb.room(raceRecordMax + 5*m)
+		pb.byte(recStack)
+		pb.uvarint(low + uint64(i))
+		pb.uvarint(uint64(m))
+		for j := i; j < i+m; j++ {
+			pb.pc(raceword(words, j))
+		}
+		i += m
+		if i == n {
+			return
+		}
+	}
+}
+
+func raceword(words []uint64, i int32) uint32 {
+	return uint32(words[i/2] >> (32 * (1 - uint(i)%2)))
+}
+
+func (pb *raceproc) byte(b byte) {
+	pb.chunk[pb.cn] = b
+	pb.cn++
+}
+
+func (pb *raceproc) uvarint(v uint64) {
+	for v >= 0x80 {
+		pb.byte(byte(v) | 0x80)
+		v >>= 7
+	}
+	pb.byte(byte(v))
+}
+
+func (pb *raceproc) svarint(v int64) { pb.uvarint(uint64(v)<<1 ^ uint64(v>>63)) }
+
+func (pb *raceproc) addr(a uint64) {
+	pb.svarint(int64(a - pb.lastaddr))
+	pb.lastaddr = a
+}
+
+func (pb *raceproc) pc(pc uint32) {
+	pb.svarint(int64(int32(pc - pb.lastpc)))
+	pb.lastpc = pc
+}
+
+func (pb *raceproc) bytes(p unsafe.Pointer, n int32) {
+	memmove(unsafe.Pointer(&pb.chunk[pb.cn]), p, uintptr(n))
+	pb.cn += n
+}
+
+// finish completes the chunk and hands it to the tracer, or keeps it for one
+// that may (racependings).
+func (pb *raceproc) finish(flags byte) {
+	pb.seal(flags)
+	if raceraw {
+		racedumpchunk(unsafe.Pointer(&pb.chunk), pb.cn)
+	} else if !racelog(unsafe.Pointer(&pb.chunk), pb.cn) {
+		racekeep(unsafe.Pointer(&pb.chunk), pb.cn)
+	}
+	pb.cn = raceHeader
+	pb.inslice = false
+}
+
+func (pb *raceproc) seal(flags byte) {
+	c := &pb.chunk
+	c[0], c[1], c[2], c[3] = 'H', 'S', 1, flags
+	raceputu32(c[4:], pb.stream)
+	raceputu32(c[8:], pb.seq)
+	raceputu32(c[12:], 0)
+	raceputu32(c[12:], racesum(c[:pb.cn]))
+	pb.seq++
+}
+
+func raceputu32(b []byte, v uint32) {
+	_ = b[3]
+	b[0], b[1], b[2], b[3] = byte(v), byte(v>>8), byte(v>>16), byte(v>>24)
+}
+
+// racesum is the checksum of collect/record: eight bytes a step.
+func racesum(b []byte) uint32 {
+	h := uint64(len(b)) * 0x9E3779B97F4A7C15
+	for len(b) >= 8 {
+		w := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
+			uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+		h = (h ^ w) * 0xD6E8FEB86659FD93
+		h ^= h >> 32
+		b = b[8:]
+	}
+	for _, c := range b {
+		h = (h ^ uint64(c)) * 0xD6E8FEB86659FD93
+		h ^= h >> 32
+	}
+	return uint32(h ^ h>>29)
+}
+
+// racelog writes a chunk into the trace, if this is a place where a user log
+// event may stand: a running goroutine on a P. On the system stack.
+func racelog(p unsafe.Pointer, n int32) bool {
+	if raceclosed.Load() {
+		return true
+	}
+	mp := getg().m
+	gp := mp.curg
+	if gp == nil || getg() == mp.gsignal || mp.p == 0 || readgstatus(gp) != _Grunning || gp.racectx == 0 && gp != racekeeper.gp.ptr() {
+		return false
+	}
+	tl := traceAcquire()
+	if !tl.ok() {
+		return false
+	}
+	tl.eventWriter(tracev2.GoRunning, tracev2.ProcRunning).event(tracev2.EvUserLog, 0,
+		tl.string("hindsight"), tl.uniqueString(*(*string)(unsafe.Pointer(&stringStruct{p, int(n)}))), 0)
+	traceRelease(tl)
+	racechunks.Add(1)
+	return true
+}
+
+// Chunks that were full where the tracer could not be called.
+var racependings struct {
+	lock raceSpin
+	head uintptr // *racepending, the newest first
+	free uintptr
+}
+
+type racepending struct {
+	_    sys.NotInHeap
+	next uintptr
+	n    int32
+	data [raceChunk]byte
+}
+
+func racekeep(p unsafe.Pointer, n int32) {
+	l := &racependings
+	l.lock.lock()
+	c := (*racepending)(unsafe.Pointer(l.free))
+	if c != nil {
+		l.free = c.next
+	}
+	l.lock.unlock()
+	if c == nil {
+		c = (*racepending)(sysAlloc(unsafe.Sizeof(racepending{}), &memstats.other_sys, "race chunk"))
+		if c == nil {
+			throw("hindsight: out of memory")
+		}
+	}
+	c.n = n
+	memmove(unsafe.Pointer(&c.data), p, uintptr(n))
+	l.lock.lock()
+	c.next = l.head
+	l.head = uintptr(unsafe.Pointer(c))
+	l.lock.unlock()
+}
+
+// racelogpending writes the kept chunks. On the system stack of a goroutine
+// that racelog accepts.
+func racelogpending() {
+	l := &racependings
+	for {
+		l.lock.lock()
+		c := (*racepending)(unsafe.Pointer(l.head))
+		if c != nil {
+			l.head = c.next
+		}
+		l.lock.unlock()
+		if c == nil {
+			return
+		}
+		ok := racelog(unsafe.Pointer(&c.data), c.n)
+		l.lock.lock()
+		if ok {
+			c.next, l.free = l.free, uintptr(unsafe.Pointer(c))
+		} else {
+			c.next, l.head = l.head, uintptr(unsafe.Pointer(c))
+		}
+		l.lock.unlock()
+		if !ok {
+			return
+		}
+	}
+}

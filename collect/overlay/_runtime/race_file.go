@@ -1,0 +1,435 @@
+// Copyright 2026 The Hindsight Authors. All rights reserved.
+// Use of this source code is governed by a BSD-style
+// license that can be found in the LICENSE file.
+
+//go:build race
+
+// The recording as a file: how it begins, is kept up to date and ends.
+//
+// Three parties work at it, none of which the program can see:
+//   - the reader, a system goroutine, takes finished buffers from the tracer
+//     and writes them to the file;
+//   - the keeper, a system goroutine, collects what the Ps have recorded and
+//     completes a generation of the trace;
+//   - the watch, a thread without a P that is counted as a system thread like
+//     sysmon, wakes the keeper when there is something to keep.
+//
+// No timer is armed: the runtime takes a timer for a reason to wait, and would
+// not see that all goroutines are asleep.
+
+package runtime
+
+import (
+	"internal/runtime/atomic"
+	"internal/runtime/exithook"
+	"internal/runtime/sys"
+	"internal/trace/tracev2"
+	"unsafe"
+)
+
+var (
+	racefd       int32      = -1
+	racename     [4096]byte // the file's name, NUL-terminated
+	racekeeper   raceparked
+	racefinished atomic.Uint32
+	racedying    atomic.Uint32
+	racefailed   atomic.Bool // the file takes no more
+	racestart    int64       // nanoseconds since 1970
+	racedone     uint32      // semaphore: the reader has written all
+)
+
+// raceparked is a system goroutine that sleeps until the watch wakes it.
+type raceparked struct {
+	lock   mutex
+	gp     guintptr
+	parked bool
+}
+
+// raceask decides whether the process records: before the main goroutine
+// exists, on the system stack, single-threaded.
+func raceask() {
+	raceasked = true
+	name := gogetenv("HINDSIGHT")
+	if name == "" || !raceopen(name) {
+		return
+	}
+	raceinitsymbols()
+	racemapvars()
+	raceon = true
+}
+
+// The runtime's init tasks run in the main goroutine before any package's.
+func init() {
+	if !raceon {
+		return
+	}
+	gp := getg()
+	ctx := gp.racectx
+	gp.racectx = 0 // what follows is ours
+	sec, nsec, _ := time_now()
+	racestart = sec*1e9 + int64(nsec)
+	lockInit(&racekeeper.lock, lockRankLeafRank)
+	if err := StartTrace(); err != nil {
+		raceon = false
+		println("hindsight: not recording:", err.Error())
+		return
+	}
+	go racereader()
+	go racekeep1()
+	systemstack(func() { newm(racewatch, nil, -1) })
+	exithook.Add(exithook.Hook{F: racefinish, RunOnFailure: true})
+	gp.racectx = ctx
+	systemstack(func() { racefacts() })
+}
+
+// racefacts writes what is known from the start: build, system, settings, and
+// the metadata of the link step.
+func racefacts() {
+	pb := raceproce()
+	pb.fact("go", buildVersion)
+	pb.fact("goos", GOOS)
+	pb.fact("goarch", GOARCH)
+	pb.fact("record", "full")
+	pb.factint("start", racestart)
+	pb.factint("textstart", int64(racetext))
+	pb.factint("datastart", int64(racedatastart))
+	pb.factint("dataend", int64(racedataend))
+	if argc > 0 && argv != nil {
+		pb.fact("program", gostringnocopy(argv_index(argv, 0)))
+	}
+	pb.long("modinfo", modinfo)
+	pb.meta()
+}
+
+func (pb *raceproc) fact(key, value string) {
+	n := int32(min(len(value), 800))
+	pb.defroom(n + int32(len(key)) + 16)
+	pb.byte(recFact)
+	pb.uvarint(uint64(len(key)))
+	pb.bytes(unsafe.Pointer(unsafe.StringData(key)), int32(len(key)))
+	pb.uvarint(uint64(n))
+	if n > 0 {
+		pb.bytes(unsafe.Pointer(unsafe.StringData(value)), n)
+	}
+}
+
+func (pb *raceproc) factint(key string, v int64) {
+	var buf [20]byte
+	i := len(buf)
+	for u := uint64(v); ; u /= 10 {
+		i--
+		buf[i] = byte('0' + u%10)
+		if u < 10 {
+			break
+		}
+	}
+	pb.fact(key, unsafe.String(&buf[i], len(buf)-i))
+}
+
+// long writes a value of any length in pieces: of one key, in order.
+func (pb *raceproc) long(key, value string) {
+	for len(value) > 0 {
+		n := min(len(value), 800)
+		pb.fact(key, value[:n])
+		value = value[n:]
+	}
+}
+
+func (pb *raceproc) meta() {
+	if len(racemeta) > 0 {
+		pb.long("build", unsafe.String(&racemeta[0], len(racemeta)))
+	}
+}
+
+// racemeta is the link step's metadata, mapped from the executable.
+var racemeta []byte
+
+// racestatus writes the counters: what has been lost so far, and how much there is.
+func (pb *raceproc) status(tag byte, reason uint64) {
+	pb.defroom(raceRecordMax)
+	pb.byte(tag)
+	pb.uvarint(reason)
+	var records, foreign uint64
+	for q := raceprocs.Load(); q != 0; {
+		o := (*raceproc)(unsafe.Pointer(q))
+		records += o.records
+		foreign += o.foreign
+		q = o.next
+	}
+	pb.uvarint(uint64(racestreams.Load()))
+	pb.uvarint(records)
+	pb.uvarint(raceLost.Load())
+	pb.uvarint(raceLostSync.Load())
+	pb.uvarint(foreign)
+	pb.uvarint(uint64(nanotime()))
+}
+
+// racereader is the reader.
+func racereader() {
+	raceforget()
+	for {
+		buf := ReadTrace()
+		if buf == nil {
+			break
+		}
+		if len(buf) > 0 {
+			racewriteall(unsafe.Pointer(&buf[0]), len(buf))
+			racetee(buf)
+		}
+	}
+	semrelease(&racedone)
+}
+
+// raceforget takes the recorder's own goroutine out of the recording.
+func raceforget() {
+	gp := getg()
+	if ctx := gp.racectx; ctx != 0 {
+		raceend(gp, ctx)
+		gp.racectx = 0
+	}
+}
+
+// racewriteall appends to the file. A slow disk must not hold up the P.
+func racewriteall(p unsafe.Pointer, n int) {
+	for n > 0 && !racefailed.Load() {
+		m := racesyscallwrite(p, int32(min(n, 1<<20)))
+		switch {
+		case m > 0:
+			p = unsafe.Pointer(uintptr(p) + uintptr(m))
+			n -= int(m)
+		case m == -_EINTR || m == -_EAGAIN:
+		default:
+			racefailed.Store(true)
+			println("hindsight: cannot write the recording (error", -m, "); the program goes on unrecorded")
+		}
+	}
+}
+
+//go:nosplit
+func racesyscallwrite(p unsafe.Pointer, n int32) int32 {
+	entersyscall()
+	m := write1(uintptr(racefd), p, n)
+	exitsyscall()
+	return m
+}
+
+// racekeep1 is the keeper.
+func racekeep1() {
+	raceforget()
+	k := &racekeeper
+	k.gp.set(getg())
+	for {
+		lock(&k.lock)
+		k.parked = true
+		goparkunlock(&k.lock, waitReasonTraceReaderBlocked, traceBlockSystemGoroutine, 1)
+		if racefinished.Load() != 0 {
+			continue
+		}
+		racecollect()
+		traceAdvance(false)
+		trace.cpuSleep.wake()
+	}
+}
+
+// racecollect writes what the Ps have, wherever they are. The caller is a
+// goroutine without a lock.
+func racecollect() {
+	semacquire(&worldsema)
+	forEachP(waitReasonTraceProcStatus, func(pp *p) {
+		if pp.raceprocctx != 0 {
+			(*raceproc)(unsafe.Pointer(pp.raceprocctx)).spill(true)
+		}
+	})
+	semrelease(&worldsema)
+	systemstack(func() {
+		racelogpending()
+		if pb := raceproce(); pb != nil {
+			pb.status(recStatus, 0)
+			pb.finish(0)
+		}
+	})
+}
+
+// racewatch is the watch. It may not allocate, nor touch anything that needs a P.
+//
+//go:nowritebarrierrec
+func racewatch() {
+	lock(&sched.lock)
+	sched.nmsys++
+	checkdead()
+	unlock(&sched.lock)
+	const (
+		tick  = 20 * 1000   // microseconds
+		late  = 500_000_000 // nanoseconds that a record may wait
+		large = 24 << 10    // chunks that a generation may hold
+	)
+	var seen, chunks uint64
+	last := nanotime()
+	for racefinished.Load() == 0 && racedying.Load() == 0 {
+		usleep(tick)
+		now, c := nanotime(), racechunks.Load()
+		if now-last < late && c-chunks < large {
+			continue
+		}
+		if sum := raceactivity(); sum == seen && c == chunks {
+			last = now
+			continue
+		}
+		k := &racekeeper
+		lock(&k.lock)
+		if k.parked {
+			k.parked = false
+			var list gList
+			list.push(k.gp.ptr())
+			injectglist(&list)
+			// What the keeper itself adds is not activity.
+			last, chunks, seen = now, c, 0
+		}
+		unlock(&k.lock)
+		usleep(tick)
+		seen, chunks = raceactivity(), racechunks.Load()
+	}
+	// The thread stays: a system thread that is gone would be missed by checkdead.
+	for {
+		usleep(1000 * 1000)
+	}
+}
+
+// raceactivity changes when something has been recorded. It reads what others
+// write; a stale value only delays.
+func raceactivity() uint64 {
+	var sum uint64
+	for q := raceprocs.Load(); q != 0; {
+		o := (*raceproc)(unsafe.Pointer(q))
+		sum += o.records<<12 + uint64(o.n)
+		q = o.next
+	}
+	return sum
+}
+
+// racefinish completes the recording. It is an exit hook: os.Exit and the end
+// of main run it in an ordinary goroutine.
+func racefinish() {
+	if !racefinished.CompareAndSwap(0, 1) {
+		return
+	}
+	gp := getg()
+	racecollect()
+	systemstack(func() {
+		if pb := raceproce(); pb != nil {
+			pb.status(recLast, 0)
+			pb.finish(1)
+		}
+		raceclosed.Store(true)
+	})
+	ctx := gp.racectx
+	gp.racectx = 0
+	traceAdvance(true)
+	semacquire(&racedone)
+	closefd(racefd)
+	gp.racectx = ctx
+}
+
+// racedie saves what it can when the process dies by a panic, a fatal error or
+// a signal, on whatever stack that is found out. The tracer cannot be run any
+// more, so its buffers are copied as they are and the Ps' last chunks appended
+// as a batch of strings; package analyze/recording finds the chunks in them.
+//
+//go:nowritebarrierrec
+func racedie(reason uint64) {
+	if !raceon || racefinished.Load() != 0 || !racedying.CompareAndSwap(0, 1) {
+		return
+	}
+	if buf := trace.reading; buf != nil {
+		racedump(buf)
+	}
+	for i := range trace.full {
+		for buf := trace.full[i].head; buf != nil; buf = buf.link {
+			racedump(buf)
+		}
+	}
+	for i := range trace.stringTab {
+		racedump(trace.stringTab[i].buf)
+	}
+	for q := racependings.head; q != 0; {
+		c := (*racepending)(unsafe.Pointer(q))
+		racedumpchunk(unsafe.Pointer(&c.data), c.n)
+		q = c.next
+	}
+	raceraw = true
+	for q := raceprocs.Load(); q != 0; {
+		o := (*raceproc)(unsafe.Pointer(q))
+		o.spill(true)
+		q = o.next
+	}
+	if q := raceprocs.Load(); q != 0 {
+		o := (*raceproc)(unsafe.Pointer(q))
+		o.status(recLast, reason)
+		o.finish(1)
+	}
+	closefd(racefd)
+}
+
+// raceraw: chunks go straight to the file.
+var raceraw bool
+
+// racedump writes a buffer of the tracer, whose length is not filled in yet
+// unless it has been flushed.
+func racedump(buf *traceBuf) {
+	if buf == nil || buf.pos == 0 {
+		return
+	}
+	buf.varintAt(buf.lenPos, uint64(buf.pos-(buf.lenPos+traceBytesPerNumber)))
+	racerawwrite(unsafe.Pointer(&buf.arr), int32(buf.pos))
+}
+
+// racedumpchunk writes a batch with one string: the chunk.
+func racedumpchunk(p unsafe.Pointer, n int32) {
+	var h [32]byte
+	i := 0
+	put := func(v uint64) {
+		for ; v >= 0x80; v >>= 7 {
+			h[i] = byte(v) | 0x80
+			i++
+		}
+		h[i] = byte(v)
+		i++
+	}
+	put(uint64(tracev2.EvEventBatch))
+	put(uint64(trace.gen.Load()))
+	put(0)
+	put(0)
+	size := uint64(4) + uint64(n)
+	if n < 0x80 {
+		size--
+	}
+	put(size + 1)
+	put(uint64(tracev2.EvStrings))
+	put(uint64(tracev2.EvString))
+	put(1)
+	put(uint64(n))
+	racerawwrite(unsafe.Pointer(&h), int32(i))
+	racerawwrite(p, n)
+}
+
+func racerawwrite(p unsafe.Pointer, n int32) {
+	for n > 0 {
+		m := write1(uintptr(racefd), p, n)
+		if m <= 0 {
+			if m == -_EINTR {
+				continue
+			}
+			return
+		}
+		p = unsafe.Pointer(uintptr(p) + uintptr(m))
+		n -= m
+	}
+}
+
+// raceownstrace reports whether the recorder advances the trace itself: then
+// the tracer's own goroutines sleep without a timer (an edit of trace.go).
+//
+//go:nosplit
+func raceownstrace() bool { return raceon }
+
+var _ = sys.GetCallerPC

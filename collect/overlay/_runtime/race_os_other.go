@@ -1,0 +1,15 @@
+// Copyright 2026 The Hindsight Authors. All rights reserved.
+// Use of this source code is governed by a BSD-style
+// license that can be found in the LICENSE file.
+
+//go:build race && !linux
+
+package runtime
+
+// raceopen says that this system's programs are built, not yet recorded.
+func raceopen(name string) bool {
+	println("hindsight: not recording: " + GOOS + " is not supported, linux is")
+	return false
+}
+
+func racemapvars() {}

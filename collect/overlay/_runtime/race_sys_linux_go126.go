@@ -1,0 +1,18 @@
+// Copyright 2026 The Hindsight Authors. All rights reserved.
+// Use of this source code is governed by a BSD-style
+// license that can be found in the LICENSE file.
+
+//go:build race && linux && go1.26
+
+package runtime
+
+import "internal/runtime/syscall/linux"
+
+// racesyscall makes a system call; errors come back as -errno.
+func racesyscall(num, a, b, c uintptr) uintptr {
+	r, _, errno := linux.Syscall6(num, a, b, c, 0, 0, 0)
+	if errno != 0 {
+		return -errno
+	}
+	return r
+}

@@ -1,0 +1,34 @@
+package overlay
+
+// The recorder's own needs in package runtime.
+func init() {
+	Edits = append(Edits,
+		Edit{
+			Name: "types of allocations", File: "runtime/malloc.go",
+			Old: "racemalloc(x, size-asanRZ)",
+			New: "racemalloctyp(x, size-asanRZ, typ)",
+		},
+		// The runtime takes a timer for a reason to wait; the recorder advances
+		// the trace itself.
+		Edit{
+			Name: "deadlock detection", File: "runtime/trace.go",
+			Old: "s.timer.reset(nanotime()+ns, 0)",
+			New: "if !raceownstrace() { s.timer.reset(nanotime()+ns, 0) }",
+		},
+		Edit{
+			Name: "recording of panics", File: "runtime/panic.go",
+			Old: "		freezetheworld()\n		return true",
+			New: "		freezetheworld(); racedie(1)\n		return true",
+		},
+		Edit{
+			Name: "recording of signals", File: "runtime/signal_unix.go",
+			Old: "func dieFromSignal(sig uint32) {",
+			New: "func dieFromSignal(sig uint32) { racedie(uint64(sig) << 1)",
+		},
+		Edit{
+			Name: "recording of syscall.Exit", File: "runtime/runtime.go",
+			Old: "func syscall_Exit(code int) {",
+			New: "func syscall_Exit(code int) { racedie(3)",
+		},
+	)
+}
