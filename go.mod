@@ -1,3 +1,9 @@
 module github.com/hindsight-go/hindsight
 
-go 1.26
+go 1.26.0
+
+require (
+	github.com/dominikbraun/graph v0.23.0 // indirect
+	golang.org/x/exp v0.0.0-20261014143641-f0251eb4aa3e // indirect
+	golang.org/x/net v0.62.0 // indirect
+)

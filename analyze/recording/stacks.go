@@ -1,0 +1,281 @@
+package recording
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hindsight-go/hindsight/analyze/event"
+	"github.com/hindsight-go/hindsight/collect/record"
+)
+
+// node is a call path: an index into stacks.nodes. Zero is the empty path.
+type node = uint32
+
+// stacks holds call stacks as a tree from the outermost call inwards, each path
+// once. An [event.Stack] is a node: the innermost frame.
+type stacks struct {
+	nodes []stackNode // nodes[0] is unused
+	index map[stackNode]node
+}
+
+type stackNode struct {
+	parent  node
+	pc, via uint32
+}
+
+func (s *stacks) intern(n stackNode) node {
+	if s.index == nil {
+		s.index = make(map[stackNode]node)
+		s.nodes = make([]stackNode, 1)
+	}
+	id, ok := s.index[n]
+	if !ok {
+		id = node(len(s.nodes))
+		s.nodes = append(s.nodes, n)
+		s.index[n] = id
+	}
+	return id
+}
+
+// change replaces the calls of c's goroutine from depth low on.
+func (s *stacks) change(c *cursor, low int, pcs []uint32) {
+	for len(c.stack) < low { // lost
+		c.stack = append(c.stack, s.intern(stackNode{s.top(c), record.NoPC, 0}))
+	}
+	c.stack = c.stack[:low]
+	for _, pc := range pcs {
+		c.stack = append(c.stack, s.intern(stackNode{s.top(c), pc, 0}))
+	}
+}
+
+func (s *stacks) top(c *cursor) node {
+	if len(c.stack) == 0 {
+		return 0
+	}
+	return c.stack[len(c.stack)-1]
+}
+
+// leaf is the stack of something that c's goroutine does at pc.
+func (s *stacks) leaf(c *cursor, pc, via uint32) event.Stack {
+	parent := s.top(c)
+	e := &c.cache[(pc^pc>>6^parent*31)%uint32(len(c.cache))]
+	if e.s == 0 || e.parent != parent || e.pc != pc || e.via != via {
+		e.parent, e.pc, e.via = parent, pc, via
+		e.s = event.Stack(s.intern(stackNode{parent, pc, via}))
+	}
+	return e.s
+}
+
+// Frames implements [event.Source].
+func (rec *Recording) Frames(s event.Stack) []event.Frame {
+	var out []event.Frame
+	for n := node(s); n != 0 && int(n) < len(rec.stacks.nodes); n = rec.stacks.nodes[n].parent {
+		sn := rec.stacks.nodes[n]
+		if sn.via != 0 {
+			out = append(out, rec.symbol(sn.via)...)
+		}
+		if sn.pc != record.NoPC {
+			out = append(out, rec.symbol(sn.pc)...)
+		}
+	}
+	return out
+}
+
+// symbol resolves a pc to its frames, innermost first.
+func (rec *Recording) symbol(pc uint32) []event.Frame {
+	if f, ok := rec.frames[pc]; ok {
+		return f
+	}
+	var out []event.Frame
+	for _, f := range rec.symbols[pc] {
+		out = append(out, event.Frame{Func: rec.names[0][f.Func], File: rec.names[1][f.File], Line: f.Line})
+	}
+	rec.frames[pc] = out
+	return out
+}
+
+// classes remembers what the function at a pc says about a record.
+type classes struct {
+	byPC map[uint32]*class
+}
+
+// class is what the recorder's caller means. Primitives that have a row in
+// docs/memory-model.md hide the atomics and locks inside them.
+type class struct {
+	funcs       []string // functions at the pc, innermost first
+	hideAtomics bool
+	runtime     bool // the outermost function at the pc is the runtime's
+}
+
+func (cl *classes) of(rec *Recording, c *cursor, pc uint32) *class {
+	if k := cl.byPC[pc]; k != nil {
+		return k
+	}
+	k := new(class)
+	for _, f := range rec.symbol(pc) {
+		k.funcs = append(k.funcs, f.Func)
+	}
+	k.hideAtomics = hidesAtomics(k.funcs)
+	if n := len(k.funcs); n > 0 {
+		k.runtime = strings.HasPrefix(k.funcs[n-1], "runtime.") && !strings.HasPrefix(k.funcs[n-1], "runtime.main")
+	}
+	if cl.byPC == nil {
+		cl.byPC = make(map[uint32]*class)
+	}
+	cl.byPC[pc] = k
+	return k
+}
+
+// hidesAtomics reports whether an atomic operation at a pc with these functions
+// is inside a primitive: the innermost function outside sync/atomic is one of
+// sync's or internal/sync's. Once is the exception: its flag is its edge.
+func hidesAtomics(funcs []string) bool {
+	for _, f := range funcs {
+		switch {
+		case strings.HasPrefix(f, "sync/atomic.") || strings.HasPrefix(f, "runtime.sync_atomic"):
+			continue
+		case strings.HasPrefix(f, "sync.(*Once)."):
+			return false
+		}
+		return strings.HasPrefix(f, "sync.") || strings.HasPrefix(f, "internal/sync.")
+	}
+	return false
+}
+
+// calls returns the functions around a record at pc, innermost first: those at
+// the pc and those of up to n calls further out.
+func (rec *Recording) calls(c *cursor, pc uint32, n int) []string {
+	k := rec.class.of(rec, c, pc)
+	out := k.funcs
+	for i := len(c.stack) - 1; i >= 0 && n > 0; i, n = i-1, n-1 {
+		out = append(out[:len(out):len(out)], rec.class.of(rec, c, rec.stacks.nodes[c.stack[i]].pc).funcs...)
+	}
+	return out
+}
+
+// syncEvent fills ev with what the synchronization record c.r means and reports
+// whether it means anything.
+func (rec *Recording) syncEvent(c *cursor, ev *event.Event) bool {
+	r := &c.r
+	ev.Obj = event.Obj{Space: event.Space(r.Space), Addr: r.Addr}
+	ev.Slot = r.Slot
+	switch r.Sync {
+	case record.Send, record.Recv:
+		ev.Cap = r.N
+		ev.Op = event.Send
+		if r.Sync == record.Recv {
+			ev.Op = event.Recv
+		}
+		return true
+	case record.CondSignal:
+		ev.Op, ev.N = event.CondSignal, int64(r.N)
+		return true
+	case record.LifeCut:
+		ev.Op, ev.Addr, ev.Size = event.LifeCut, r.Addr, max(uint64(r.N), 1)
+		return true
+	case record.MisuseRead, record.MisuseWrite:
+		ev.Op, ev.N = event.MisuseRead, int64(r.N)
+		if r.Sync == record.MisuseWrite {
+			ev.Op = event.MisuseWrite
+		}
+		return true
+	case record.Acquire, record.Release, record.ReleaseMerge, record.ReleaseAcquire:
+		ev.Op = plainOps[r.Sync]
+		if r.Space == 0 {
+			return rec.primitive(c, ev)
+		}
+		return true
+	}
+	ev.Op = plainOps[r.Sync]
+	return ev.Op != event.Invalid
+}
+
+var plainOps = [...]event.Op{
+	record.Acquire: event.Acquire, record.Release: event.Release,
+	record.ReleaseMerge: event.ReleaseMerge, record.ReleaseAcquire: event.ReleaseAcquire,
+	record.Close: event.Close, record.RecvClosed: event.RecvClosed,
+	record.CondWake: event.CondWake,
+	record.IORead:   event.IORead, record.IOWrite: event.IOWrite,
+	record.SendClosed: event.SendClosed, record.CloseClosed: event.CloseClosed,
+	record.DefaultSend: event.DefaultSend, record.DefaultRecv: event.DefaultRecv,
+	record.MisuseWrite: event.Invalid,
+}
+
+// primitive finds out which primitive a generic operation is part of.
+func (rec *Recording) primitive(c *cursor, ev *event.Event) bool {
+	funcs := rec.calls(c, c.r.PC, 4)
+	if len(funcs) == 0 {
+		return true
+	}
+	switch f := funcs[0]; {
+	case strings.HasPrefix(f, "internal/sync.(*Mutex)"):
+		for _, outer := range funcs[1:] {
+			if strings.HasPrefix(outer, "sync.(*Mutex)") || strings.HasPrefix(outer, "internal/sync.(*Mutex)") {
+				continue
+			}
+			if hidden := strings.HasPrefix(outer, "sync.") || strings.HasPrefix(outer, "internal/sync."); hidden {
+				return strings.HasPrefix(outer, "sync.(*Cond)") && rec.lock(ev)
+			}
+			break
+		}
+		return rec.lock(ev)
+	case strings.HasPrefix(f, "sync.(*RWMutex)"):
+		// Two words stand for the lock: readers acquire and writers release the
+		// second, readers release the first, and a writer acquires both, the
+		// first at last. The lock's address is the words' less where they are.
+		const writerSem, readerSem = 8, 12
+		switch strings.TrimPrefix(f, "sync.(*RWMutex).") {
+		case "RLock", "TryRLock":
+			ev.Op, ev.Obj.Addr = event.RLock, ev.Obj.Addr-readerSem
+		case "RUnlock", "rUnlockSlow":
+			ev.Op, ev.Obj.Addr = event.RUnlock, ev.Obj.Addr-writerSem
+		case "Lock", "TryLock":
+			if ev.Op == event.Acquire && c.rwlock == 0 {
+				c.rwlock = ev.Obj.Addr - readerSem
+				return false
+			}
+			ev.Op, ev.Obj.Addr = event.Lock, c.rwlock
+			c.rwlock = 0
+		case "Unlock":
+			ev.Op, ev.Obj.Addr = event.Unlock, ev.Obj.Addr-readerSem
+		}
+	case strings.HasPrefix(f, "sync.(*WaitGroup)"):
+		if ev.Op == event.Acquire {
+			ev.Op = event.Wait
+		} else {
+			ev.Op, ev.N = event.Add, -1
+		}
+	case rec.accidental(f):
+		return false
+	}
+	return true
+}
+
+func (rec *Recording) lock(ev *event.Event) bool {
+	if ev.Op == event.Acquire {
+		ev.Op = event.Lock
+	} else {
+		ev.Op = event.Unlock
+	}
+	return true
+}
+
+// accidental reports whether the operations of a function order nothing by the
+// memory model: the runtime protects its own data with them.
+func (rec *Recording) accidental(f string) bool {
+	return slices.Contains(accidentalFuncs, f)
+}
+
+// accidentalFuncs are the functions whose annotations protect the runtime's own data.
+var accidentalFuncs = []string{
+	"runtime.runtime_setProfLabel", "runtime.newproc1", "runtime.runtime_expandFinalInlineFrame",
+	"runtime.(*profBuf).read", "runtime.readMetrics", "runtime.readMetricNames", "runtime.metricsLock", "runtime.metricsUnlock",
+	"runtime.(*wakeableSleep).sleep", "runtime.(*wakeableSleep).wake", "runtime.(*wakeableSleep).close",
+	"runtime.traceAdvance", "runtime.readTrace0", "runtime.runCleanups",
+}
+
+func sortedKeys[V any](m map[uint64]V) []uint64 {
+	return slices.SortedFunc(maps.Keys(m), cmp.Compare[uint64])
+}

@@ -1,0 +1,403 @@
+// Package record is the encoding of recordings: what the recorder writes and
+// the analyzer reads. docs/record-format.md describes it byte by byte.
+//
+// A recording is a set of streams, one per P. A stream is a sequence of chunks;
+// a chunk is the message of one user log event of category [Category] in an
+// execution trace, at most [MaxChunk] bytes, and decodes alone. The recorder
+// is part of package runtime and cannot import this package: its encoder is a
+// twin of this decoder, and tests hold them together.
+package record
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// Category is the category of the log events that carry chunks.
+const Category = "hindsight"
+
+// Version is the version of the encoding.
+const Version = 1
+
+// Sizes of chunks in bytes: the whole, at most, and its header.
+const (
+	MaxChunk   = 1024
+	HeaderSize = 16
+)
+
+// Tags of records. Accesses combine: TagWrite|TagSized.
+const (
+	TagSlice  = 0x01
+	TagCycle  = 0x02
+	TagStack  = 0x03
+	TagGo     = 0x04
+	TagEnd    = 0x05
+	TagAlloc  = 0x06
+	TagSync   = 0x07
+	TagRead   = 0x10
+	TagWrite  = 0x11
+	TagSized  = 0x02 // with TagRead, TagWrite: a size follows, else it is 1
+	TagVia    = 0x04 // with TagRead, TagWrite: the pc of the runtime's function that made the access
+	TagAtomic = 0x20 // | kind<<1 | 1 if 8 bytes wide, else 4
+
+	TagSymbol = 0x40
+	TagString = 0x41
+	TagType   = 0x42
+	TagField  = 0x43
+	TagVar    = 0x44
+	TagFact   = 0x46
+	TagStatus = 0x47
+	TagLast   = 0x48
+)
+
+// Sync says what a synchronization record did.
+type Sync uint8
+
+// The synchronization operations.
+const (
+	Acquire Sync = 1 + iota
+	Release
+	ReleaseMerge
+	ReleaseAcquire
+	Send // Slot, N = capacity
+	Recv
+	Close
+	RecvClosed
+	CondSignal // tickets Slot up to but not including Slot+N
+	CondWake   // ticket Slot
+	LifeCut    // N bytes
+	IORead
+	IOWrite
+	SendClosed
+	CloseClosed
+	DefaultSend
+	DefaultRecv
+	MisuseRead // N = rule
+	MisuseWrite
+	numSync
+)
+
+// Atomic says what an atomic record did.
+type Atomic uint8
+
+// The atomic operations.
+const (
+	AtomicLoad Atomic = 1 + iota
+	AtomicStore
+	AtomicRMW
+	AtomicCASFail
+)
+
+// NoPC is the pc of code outside the main module's text.
+const NoPC = 1<<32 - 1
+
+// CounterBits is the logarithm of the number of order counters.
+const CounterBits = 12
+
+// Counter returns the order counter of the synchronization object at addr in
+// name space space. Atomic operations use space 0.
+func Counter(space uint8, addr uint64) int {
+	return int((addr + uint64(space)<<56) * 0x9E3779B97F4A7C15 >> (64 - CounterBits))
+}
+
+// A Chunk is a parsed chunk. Payload aliases what it was parsed from.
+type Chunk struct {
+	Stream, Seq uint32
+	Last        bool // the recorder's last chunk: nothing was cut off
+	Payload     []byte
+}
+
+// Errors of [Parse].
+var (
+	ErrNotChunk = errors.New("not a chunk")
+	ErrDamaged  = errors.New("chunk is damaged: its checksum does not match")
+)
+
+// Parse checks a chunk. ErrNotChunk means that b is something else,
+// ErrDamaged that bytes have changed.
+func Parse(b []byte) (Chunk, error) {
+	if len(b) < HeaderSize || len(b) > MaxChunk || b[0] != 'H' || b[1] != 'S' {
+		return Chunk{}, ErrNotChunk
+	}
+	if b[2] != Version {
+		return Chunk{}, fmt.Errorf("chunk of version %d: this tool reads version %d", b[2], Version)
+	}
+	sum := binary.LittleEndian.Uint32(b[12:])
+	if Sum(b) != sum {
+		return Chunk{}, ErrDamaged
+	}
+	return Chunk{
+		Stream:  binary.LittleEndian.Uint32(b[4:]),
+		Seq:     binary.LittleEndian.Uint32(b[8:]),
+		Last:    b[3]&1 != 0,
+		Payload: b[HeaderSize:],
+	}, nil
+}
+
+// Sum returns the checksum of chunk b, at least HeaderSize bytes, taking the
+// checksum's own field for zero.
+func Sum(b []byte) uint32 {
+	const k = 0xD6E8FEB86659FD93
+	h := uint64(len(b)) * 0x9E3779B97F4A7C15
+	step := func(w uint64) {
+		h = (h ^ w) * k
+		h ^= h >> 32
+	}
+	step(binary.LittleEndian.Uint64(b))
+	step(uint64(binary.LittleEndian.Uint32(b[8:])))
+	for b = b[HeaderSize:]; len(b) >= 8; b = b[8:] {
+		step(binary.LittleEndian.Uint64(b))
+	}
+	for _, c := range b {
+		step(uint64(c))
+	}
+	return uint32(h ^ h>>29)
+}
+
+// A Record is one decoded record; which fields mean something depends on Tag.
+type Record struct {
+	Tag  byte // of accesses without TagSized, TagVia; of atomics TagAtomic
+	Addr uint64
+	Size uint64 // accesses, TagAlloc, TagType, TagVar
+	PC   uint32
+	Via  uint32 // accesses: 0 for none
+	Num  uint64 // order number of TagSync and TagAtomic
+
+	Atomic Atomic // TagAtomic
+	Sync   Sync   // TagSync
+	Space  uint8
+	Slot   uint32
+	N      uint32
+
+	Slice Slice    // TagSlice; TagCycle: Slice.Cycle
+	Child uint64   // TagGo: the new goroutine
+	Low   uint64   // TagStack: frames kept
+	PCs   []uint32 // TagStack: frames added, outermost first; valid until the next record
+
+	Type   uint64 // TagAlloc, TagType, TagField: a type's number
+	Name   []byte // TagString, TagType, TagField (path), TagVar, TagFact (key); aliases the chunk
+	Value  []byte // TagFact
+	Table  byte   // TagString: 0 functions, 1 files
+	ID     uint64 // TagString
+	Frames []Frame
+	Status Status // TagStatus, TagLast
+}
+
+// Slice is a stretch of one goroutine's records in one chunk. A goroutine's
+// slices follow each other by Number, then Part.
+type Slice struct {
+	G      uint64 // the goroutine, never reused
+	Number uint32 // from 1
+	Part   uint32 // from 0
+	Cycle  uint32 // of the garbage collector
+	Goid   uint64 // as in tracebacks, 0 if not told here
+}
+
+// Frame is a frame of a symbol: numbers of strings, and the line.
+type Frame struct {
+	Func, File uint64
+	Line       int
+}
+
+// Status are the recorder's counters at some moment.
+type Status struct {
+	Reason   uint64 // TagLast: 0 exit, 1 panic or fatal error, 3 direct exit, 2n signal n
+	Streams  uint64
+	Records  uint64
+	Lost     uint64 // accesses
+	LostSync uint64
+	Foreign  uint64 // accesses outside Go's memory, not recorded
+	Nanotime uint64 // monotonic clock, ns
+}
+
+// A Decoder reads the records of a chunk's payload.
+type Decoder struct {
+	b        []byte
+	pos      int
+	lastaddr uint64
+	lastpc   uint32
+	err      error
+	pcs      []uint32
+	frames   []Frame
+}
+
+// Reset makes d read payload from offset pos, which begins a slice or is 0.
+func (d *Decoder) Reset(payload []byte, pos int) {
+	d.b, d.pos, d.lastaddr, d.lastpc, d.err = payload, pos, 0, 0, nil
+}
+
+// Pos is the offset of the next record.
+func (d *Decoder) Pos() int { return d.pos }
+
+// Err says why Next returned false before the end, if it did.
+func (d *Decoder) Err() error { return d.err }
+
+var errRecord = errors.New("chunk with a malformed record")
+
+func (d *Decoder) fail() { d.err = errRecord; d.pos = len(d.b) }
+
+func (d *Decoder) byte() byte {
+	if d.pos >= len(d.b) {
+		d.fail()
+		return 0
+	}
+	c := d.b[d.pos]
+	d.pos++
+	return c
+}
+
+func (d *Decoder) uvarint() uint64 {
+	if d.pos < len(d.b) && d.b[d.pos] < 0x80 {
+		d.pos++
+		return uint64(d.b[d.pos-1])
+	}
+	v, n := binary.Uvarint(d.b[min(d.pos, len(d.b)):])
+	if n <= 0 {
+		d.fail()
+		return 0
+	}
+	d.pos += n
+	return v
+}
+
+func (d *Decoder) svarint() int64 {
+	v := d.uvarint()
+	return int64(v>>1) ^ -int64(v&1)
+}
+
+func (d *Decoder) addr() uint64 {
+	d.lastaddr += uint64(d.svarint())
+	return d.lastaddr
+}
+
+func (d *Decoder) pc() uint32 {
+	d.lastpc += uint32(d.svarint())
+	return d.lastpc
+}
+
+func (d *Decoder) bytes(n uint64) []byte {
+	if n > uint64(len(d.b)-d.pos) {
+		d.fail()
+		return nil
+	}
+	b := d.b[d.pos : d.pos+int(n)]
+	d.pos += int(n)
+	return b
+}
+
+// Next decodes the next record into r and reports whether there was one.
+func (d *Decoder) Next(r *Record) bool {
+	if d.pos >= len(d.b) {
+		return false
+	}
+	tag := d.byte()
+	r.Tag = tag
+	switch {
+	case tag >= TagRead && tag < TagRead+8:
+		r.Tag = tag &^ (TagSized | TagVia)
+		r.Addr = d.addr()
+		r.PC = d.pc()
+		r.Size, r.Via = 1, 0
+		if tag&TagSized != 0 {
+			r.Size = d.uvarint()
+		}
+		if tag&TagVia != 0 {
+			r.Via = d.pc()
+		}
+		if r.Size == 0 || r.Size > 1<<31 || r.Addr+r.Size < r.Addr {
+			d.fail()
+		}
+	case tag > TagAtomic && tag < TagAtomic+16:
+		r.Tag = TagAtomic
+		r.Atomic = Atomic(tag >> 1 & 7)
+		r.Size = 4 + uint64(tag&1)*4
+		r.Addr = d.addr()
+		r.PC = d.pc()
+		r.Num = d.uvarint()
+		if r.Atomic < AtomicLoad || r.Atomic > AtomicCASFail || r.Addr+r.Size < r.Addr {
+			d.fail()
+		}
+	case tag == TagSync:
+		r.Sync = Sync(d.byte())
+		r.Space = d.byte()
+		r.Addr = d.addr()
+		r.Slot = uint32(d.uvarint())
+		r.N = uint32(d.uvarint())
+		r.PC = d.pc()
+		r.Num = d.uvarint()
+		if r.Sync == 0 || r.Sync >= numSync {
+			d.fail()
+		}
+	case tag == TagStack:
+		r.Low = d.uvarint()
+		n := d.uvarint()
+		if n > MaxChunk || r.Low > 1<<24 {
+			d.fail()
+			return false
+		}
+		d.pcs = d.pcs[:0]
+		for range n {
+			d.pcs = append(d.pcs, d.pc())
+		}
+		r.PCs = d.pcs
+	case tag == TagSlice:
+		r.Slice = Slice{G: d.uvarint(), Number: uint32(d.uvarint()), Part: uint32(d.uvarint()),
+			Cycle: uint32(d.uvarint()), Goid: d.uvarint()}
+		d.lastaddr, d.lastpc = 0, 0
+		if r.Slice.G == 0 {
+			d.fail()
+		}
+	case tag == TagCycle:
+		r.Slice.Cycle = uint32(d.uvarint())
+	case tag == TagGo:
+		r.Child = d.uvarint()
+		r.PC = d.pc()
+	case tag == TagEnd:
+	case tag == TagAlloc:
+		r.Addr = d.addr()
+		r.Size = d.uvarint()
+		r.PC = d.pc()
+		r.Type = d.uvarint()
+		if r.Addr+r.Size < r.Addr {
+			d.fail()
+		}
+	case tag == TagSymbol:
+		r.PC = uint32(d.uvarint())
+		n := d.uvarint()
+		if n > 64 {
+			d.fail()
+			return false
+		}
+		d.frames = d.frames[:0]
+		for range n {
+			d.frames = append(d.frames, Frame{d.uvarint(), d.uvarint(), int(uint32(d.uvarint()))})
+		}
+		r.Frames = d.frames
+	case tag == TagString:
+		r.Table = d.byte()
+		r.ID = d.uvarint()
+		r.Name = d.bytes(d.uvarint())
+	case tag == TagType:
+		r.Type = d.uvarint()
+		r.Size = d.uvarint()
+		r.Name = d.bytes(d.uvarint())
+	case tag == TagField:
+		r.Type = d.uvarint()
+		r.Addr = d.uvarint()
+		r.Size = d.uvarint()
+		r.Name = d.bytes(d.uvarint())
+	case tag == TagVar:
+		r.Addr = d.uvarint()
+		r.Size = d.uvarint()
+		r.Name = d.bytes(d.uvarint())
+	case tag == TagFact:
+		r.Name = d.bytes(d.uvarint())
+		r.Value = d.bytes(d.uvarint())
+	case tag == TagStatus, tag == TagLast:
+		r.Status = Status{d.uvarint(), d.uvarint(), d.uvarint(), d.uvarint(), d.uvarint(), d.uvarint(), d.uvarint()}
+	default:
+		d.fail()
+	}
+	return d.err == nil
+}
