@@ -145,4 +145,20 @@ type Result struct {
 	Findings []Finding `json:"findings"`
 	Coverage Coverage  `json:"coverage"`
 	Runs     []Run     `json:"runs"`
+	Omitted  *Omitted  `json:"omitted,omitempty"` // only in what a page holds
+}
+
+// Omitted says what a page left out to stay within its limits.
+type Omitted struct {
+	Races       int           `json:"races"`
+	Observed    int           `json:"observed"` // of these races
+	Occurrences uint64        `json:"occurrences"`
+	Findings    int           `json:"findings"`
+	Named       []OmittedRace `json:"named"` // the first of the races
+}
+
+// OmittedRace names a race that a page left out.
+type OmittedRace struct {
+	ID     string `json:"id"`
+	Object string `json:"object"`
 }

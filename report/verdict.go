@@ -1,0 +1,204 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/hindsight-go/hindsight/analyze/finding"
+)
+
+// verdict is what a report says first.
+type verdict struct {
+	Kind     string // a finding verdict, with None lowered to Inconclusive where coverage asks for it
+	Headline string // one line, no full stop
+	Detail   string // what may and may not be concluded; one or more sentences
+}
+
+// verdictOf words the verdict of r. It is careful in one direction only: no
+// result whose recording was incomplete reads as the absence of races.
+func verdictOf(r *finding.Result) verdict {
+	v := verdict{Kind: r.Verdict}
+	if v.Kind == finding.None && !r.Coverage.Complete {
+		v.Kind = finding.Inconclusive
+	}
+	switch v.Kind {
+	case finding.Races:
+		v.Headline, v.Detail = raceVerdict(r)
+	case finding.Findings:
+		v.Headline = "No data race found, but " + findingCount(r)
+		v.Detail = "A finding of this kind is an error of the program even where no data race is."
+		if !r.Coverage.Complete {
+			v.Detail += " The recording is incomplete, so races may have been missed."
+		}
+	case finding.None:
+		if r.Coverage.Instrumented {
+			v.Headline = "No data race in this execution"
+			v.Detail = "Every two conflicting accesses that the instrumented code made are ordered. Another execution may take other paths."
+		} else {
+			v.Headline = "Nothing found among the recorded accesses"
+			v.Detail = "All recorded conflicting accesses are ordered. Accesses that the program did not name were not recorded, so this is no statement about them."
+		}
+		if len(r.Findings) > 0 {
+			v.Headline += "; " + findingCount(r)
+		}
+	default:
+		v.Kind = finding.Inconclusive
+		v.Headline = "Inconclusive: nothing found, but the recording does not allow a verdict"
+		v.Detail = "Something that should have been recorded was not. This is not the absence of races: see what the run could not see."
+		if len(r.Findings) > 0 {
+			v.Headline += "; " + findingCount(r)
+		}
+	}
+	if r.Order != "" && r.Order != "model" {
+		v.Detail += fmt.Sprintf(" Happens-before order: %s.", Visible(r.Order))
+	}
+	return v
+}
+
+// raceVerdict words a verdict of races.
+func raceVerdict(r *finding.Result) (headline, detail string) {
+	observed, predicted, unchecked := 0, 0, 0
+	var occurrences uint64
+	for _, race := range r.Races {
+		occurrences += race.Occurrences
+		switch {
+		case race.Tier == "observed":
+			observed++
+		case race.Witness == "checked":
+			predicted++
+		default:
+			predicted++
+			unchecked++
+		}
+	}
+	total := observed + predicted
+	if o := r.Omitted; o != nil {
+		observed += o.Observed
+		predicted += o.Races - o.Observed
+		total += o.Races
+		occurrences += o.Occurrences
+	}
+
+	var details []string
+	switch {
+	case observed == 0:
+		headline = count(total, "predicted data race")
+	case r.Coverage.Instrumented:
+		headline = count(total, "distinct data race")
+	default:
+		headline = count(total, "pair") + " of accesses unordered as far as recorded"
+	}
+	if observed > 0 {
+		headline += fmt.Sprintf(" (%s)", count(occurrences, "occurrence"))
+		if r.Coverage.Instrumented {
+			details = append(details, "Two goroutines accessed the same memory, at least one of them writing, and nothing ordered one access before the other.")
+		} else {
+			details = append(details, "No recorded synchronization orders these accesses. Synchronization that the program did not name was not recorded and may order them.")
+		}
+	}
+	if predicted > 0 && observed > 0 {
+		headline += fmt.Sprintf(", %d of them predicted", predicted)
+	}
+	if predicted > 0 {
+		s := "A predicted race did not happen in this execution; another schedule of the same events shows it."
+		if unchecked == 0 {
+			s = "A predicted race did not happen in this execution; another schedule of the same events, which was replayed and checked, shows it."
+		}
+		details = append(details, s)
+	}
+	if len(r.Findings) > 0 {
+		headline += "; " + findingCount(r)
+	}
+	if !r.Coverage.Complete {
+		details = append(details, "The recording is incomplete: there may be more.")
+	}
+	return headline, strings.Join(details, " ")
+}
+
+// findingCount counts the findings of other rules.
+func findingCount(r *finding.Result) string {
+	errors := 0
+	for _, f := range r.Findings {
+		if f.Severity == "error" {
+			errors++
+		}
+	}
+	notes := len(r.Findings) - errors
+	switch {
+	case notes == 0:
+		return count(errors, "other finding")
+	case errors == 0:
+		return count(notes, "note")
+	}
+	return count(errors, "other finding") + " and " + count(notes, "note")
+}
+
+// extent says how long the recording was and how much it holds, or "".
+func extent(r *finding.Result) string {
+	var seconds float64
+	goroutines, events := 0, uint64(0)
+	for _, run := range r.Runs {
+		seconds += run.Seconds
+		goroutines += run.Goroutines
+		events += run.Events
+	}
+	var parts []string
+	if seconds > 0 {
+		parts = append(parts, fmt.Sprintf("%.3g s", seconds))
+	}
+	if goroutines > 0 {
+		parts = append(parts, count(goroutines, "goroutine"))
+	}
+	if events > 0 {
+		parts = append(parts, count(events, "event"))
+	}
+	if len(r.Runs) > 1 {
+		parts = append(parts, count(len(r.Runs), "process"))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// maxListed is how many packages a coverage note names.
+const maxListed = 20
+
+// coverageNotes says, a sentence each, what the recording could not see. They
+// are not yet made visible, since every format escapes in its own way after that.
+func coverageNotes(c finding.Coverage) []string {
+	var notes []string
+	add := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
+	if c.Truncated {
+		add("The recording breaks off before its end mark; what happened after the last flush is unknown.")
+	}
+	if !c.Instrumented {
+		add("The program was not built with instrumentation: only what it recorded itself could be examined.")
+	}
+	if c.LostSync > 0 {
+		add("Lost: %s. Orderings may be missing, so nothing found is no verdict.", count(c.LostSync, "synchronization operation"))
+	}
+	if c.LostRecords > 0 {
+		add("Lost: %s; races in them went unseen.", count(c.LostRecords, "record"))
+	}
+	if c.LostChunks > 0 {
+		add("Damaged or missing: %s of the recording.", count(c.LostChunks, "chunk"))
+	}
+	if c.Foreign > 0 {
+		add("Not recorded: %s to memory outside Go's (C, mmap).", count(c.Foreign, "plain access"))
+	}
+	if n := len(c.NotInstrumented); n > 0 {
+		names := c.NotInstrumented[:min(n, maxListed)]
+		more := ""
+		if n > len(names) {
+			more = fmt.Sprintf(" and %d more", n-len(names))
+		}
+		add("Built without instrumentation, so their accesses went unseen: %s%s.", strings.Join(names, ", "), more)
+	}
+	for _, n := range c.Notes {
+		notes = append(notes, n)
+	}
+	if len(notes) == 0 && c.Complete {
+		add("Nothing that should have been recorded is missing.")
+	} else if !c.Complete && len(notes) == 0 {
+		add("The recording is incomplete.")
+	}
+	return notes
+}

@@ -1,0 +1,89 @@
+package report
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxName is how many characters of a name a report shows, and maxSource of a source line.
+const (
+	maxName   = 400
+	maxSource = 300
+)
+
+// Visible returns s as a person should see it, on one line and in the order of
+// its characters: control, bidirectional and other characters that do not
+// print are written as Go escapes, and what is longer than a few hundred
+// characters loses its middle, whose size is given. Every format passes all
+// text of a trace through it, before its own escaping.
+func Visible(s string) string { return visible(s, maxName) }
+
+// visible is Visible with at most max characters, before escapes.
+func visible(s string, max int) string {
+	// A character has at most four bytes: cutting there first bounds the work.
+	if len(s) > max {
+		head, tail := cut(s, max*3/4), cutTail(s, max/4)
+		if gone := len(s) - len(head) - len(tail); gone > 0 {
+			return escape(head) + fmt.Sprintf("…[%d bytes]…", gone) + escape(tail)
+		}
+	}
+	return escape(s)
+}
+
+// cut returns the first n characters of s.
+func cut(s string, n int) string {
+	i := 0
+	for ; n > 0 && i < len(s); n-- {
+		_, size := utf8.DecodeRuneInString(s[i:])
+		i += size
+	}
+	return s[:i]
+}
+
+// cutTail returns the last n characters of s.
+func cutTail(s string, n int) string {
+	i := len(s)
+	for ; n > 0 && i > 0; n-- {
+		_, size := utf8.DecodeLastRuneInString(s[:i])
+		i -= size
+	}
+	return s[i:]
+}
+
+func escape(s string) string {
+	clean := true
+	for _, c := range s {
+		if c == utf8.RuneError || !strconv.IsPrint(c) {
+			clean = false
+			break
+		}
+	}
+	if clean {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		c, size := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case c == utf8.RuneError && size == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case strconv.IsPrint(c):
+			b.WriteRune(c)
+		default:
+			q := strconv.QuoteRune(c)
+			b.WriteString(q[1 : len(q)-1])
+		}
+		i += size
+	}
+	return b.String()
+}
+
+// visibleSource is visible for a source line: tabs become spaces.
+func visibleSource(s string) string {
+	return visible(strings.ReplaceAll(s, "\t", "    "), maxSource)
+}
+
+// visibleText is visible for sentences, which may be longer than names.
+func visibleText(s string) string { return visible(s, 4*maxName) }

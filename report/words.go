@@ -1,0 +1,177 @@
+package report
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/hindsight-go/hindsight/analyze/finding"
+)
+
+// isWrite reports whether an operation changes memory, as far as races go.
+func isWrite(op string) bool {
+	switch op {
+	case "read", "atomic-load", "atomic-cas-fail":
+		return false
+	}
+	return true
+}
+
+// opName is an operation in words, lower case: "read", "atomic store".
+func opName(op string) string {
+	switch op {
+	case "recv", "recv-closed":
+		return "receive"
+	case "atomic-rmw":
+		return "atomic update"
+	case "atomic-cas-fail":
+		return "failed compare-and-swap"
+	}
+	return Visible(strings.ReplaceAll(op, "-", " "))
+}
+
+// capital returns s with its first letter in upper case.
+func capital(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// isMain reports whether a goroutine of that name runs func main.
+func isMain(goroutine string) bool { return goroutine == "g1" || goroutine == "main" }
+
+// number returns the number in a goroutine's name, as 7 in "g7".
+func number(goroutine string) (uint64, bool) {
+	digits, ok := strings.CutPrefix(goroutine, "g")
+	n, err := strconv.ParseUint(digits, 10, 31)
+	return n, ok && err == nil
+}
+
+// goroutineName is a goroutine in words: "goroutine 7", "main goroutine".
+func goroutineName(g string) string {
+	if isMain(g) {
+		return "main goroutine"
+	}
+	if n, ok := number(g); ok {
+		return fmt.Sprintf("goroutine %d", n)
+	}
+	return "goroutine " + Visible(g)
+}
+
+// state says whether a goroutine had ended when the recording did.
+func state(a finding.Access) string {
+	if a.Running {
+		return "running"
+	}
+	return "finished"
+}
+
+// packageOf returns the import path in a function's name.
+func packageOf(fn string) string {
+	name, _, _ := strings.Cut(fn, "[") // type arguments hold paths too
+	dir := strings.LastIndexByte(name, '/') + 1
+	elem, _, _ := strings.Cut(name[dir:], ".")
+	return name[:dir] + elem
+}
+
+// shortFunc is a function's name with the last element of its package only.
+func shortFunc(fn string) string {
+	name, _, _ := strings.Cut(fn, "[")
+	return Visible(fn[strings.LastIndexByte(name, '/')+1:])
+}
+
+// base is a file's name without its folder, whatever system wrote it.
+func base(file string) string {
+	return file[strings.LastIndexAny(file, `/\`)+1:]
+}
+
+// place is a source line in short: "cache.go:41".
+func place(f finding.Frame) string {
+	if f.File == "" {
+		return "?"
+	}
+	return fmt.Sprintf("%s:%d", Visible(base(f.File)), f.Line)
+}
+
+// modules tells whose code a frame is.
+type modules []string
+
+func modulesOf(r *finding.Result) modules {
+	var m modules
+	for _, run := range r.Runs {
+		if run.Module != "" {
+			m = append(m, run.Module)
+		}
+	}
+	return m
+}
+
+// own reports whether fn is of a main module. Where no main module is known
+// that is all but the standard library.
+func (m modules) own(fn string) bool {
+	pkg := packageOf(fn)
+	if pkg == "main" || pkg == "" {
+		return true
+	}
+	for _, module := range m {
+		if pkg == module || strings.HasPrefix(pkg, module+"/") || pkg == module+"_test" {
+			return true
+		}
+	}
+	first, _, _ := strings.Cut(pkg, "/")
+	return len(m) == 0 && strings.Contains(first, ".")
+}
+
+// library reports whether fn is of the standard library.
+func (m modules) library(fn string) bool {
+	first, _, _ := strings.Cut(packageOf(fn), "/")
+	return !m.own(fn) && !strings.Contains(first, ".")
+}
+
+// count is n with its noun: "1 race", "2 races".
+func count[N int | uint64](n N, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	if stem, ok := strings.CutSuffix(noun, "y"); ok {
+		return fmt.Sprintf("%d %sies", n, stem)
+	}
+	if strings.HasSuffix(noun, "ss") {
+		return fmt.Sprintf("%d %ses", n, noun)
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// objectFacts says what is known of an object beside its name: its kind, type,
+// size and the place of the access within it.
+func objectFacts(o finding.Object) string {
+	var facts []string
+	add := func(format string, args ...any) { facts = append(facts, fmt.Sprintf(format, args...)) }
+	switch o.Kind {
+	case "global":
+		add("global variable")
+	case "heap":
+		add("on the heap")
+	case "variable":
+		add("variable")
+	}
+	if o.Type != "" {
+		add("type %s", Visible(o.Type))
+	}
+	if o.Size != 0 {
+		add("%s", count(o.Size, "byte"))
+	}
+	if o.Offset != 0 {
+		add("accessed at offset %d", o.Offset)
+	}
+	return strings.Join(facts, ", ")
+}
+
+// objectName is an object's name, never empty.
+func objectName(o finding.Object) string {
+	if o.Name == "" {
+		return "unknown object"
+	}
+	return Visible(o.Name)
+}
