@@ -1,0 +1,317 @@
+// Package samples_test records every sample and litmus program and compares
+// what is found with what the program says of itself.
+package samples_test
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hindsight-go/hindsight/analyze/finding"
+)
+
+var litmusRuns = flag.Int("litmus.runs", 2, "how often to record each litmus program")
+
+// The command under test, and the folder that holds the instrumented samples.
+var hindsight, bin string
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if testing.Short() {
+		fmt.Println("samples: skipped, as they are recorded by a command that takes a while to build")
+		return
+	}
+	os.Exit(testMain(m))
+}
+
+func testMain(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "samples")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	hindsight = filepath.Join(dir, "hindsight")
+	bin = filepath.Join(dir, "bin") + string(filepath.Separator)
+	for _, args := range [][]string{
+		{"go", "build", "-o", hindsight, "../cmd/hindsight"},
+		{hindsight, "build", "-o", bin, "./..."},
+	} {
+		cmd := exec.Command(args[0], args[1:]...)
+		cmd.Stderr = os.Stderr
+		if err := cmd.Run(); err != nil {
+			fmt.Fprintf(os.Stderr, "%s: %v\n", strings.Join(args, " "), err)
+			return 1
+		}
+	}
+	return m.Run()
+}
+
+// A site is a line of a sample: "lostupdate.go:20".
+type site struct {
+	file string
+	line int
+}
+
+func (s site) String() string { return fmt.Sprintf("%s:%d", s.file, s.line) }
+
+func siteOf(f finding.Frame) site { return site{filepath.Base(f.File), f.Line} }
+
+func compareSites(a, b site) int {
+	return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.line, b.line))
+}
+
+// An expectation is one race that a program must show. Its object is the name
+// of a variable, "heap" for any memory without a name, or "heap@file.go:12" for
+// memory allocated in that line. Its sites are in order.
+type expectation struct {
+	object string
+	sites  [2]site
+}
+
+func (e expectation) String() string {
+	return fmt.Sprintf("race %s %v %v", e.object, e.sites[0], e.sites[1])
+}
+
+func (e expectation) matches(r *finding.Race) bool {
+	sites := []site{siteOf(r.Accesses[0].Site), siteOf(r.Accesses[1].Site)}
+	slices.SortFunc(sites, compareSites)
+	if e.sites != [2]site(sites) {
+		return false
+	}
+	if where, ok := strings.CutPrefix(e.object, "heap"); ok {
+		if r.Object.Kind != "heap" {
+			return false
+		}
+		return where == "" || slices.ContainsFunc(r.Object.Allocated, func(f finding.Frame) bool {
+			return "@"+siteOf(f).String() == where
+		})
+	}
+	// An element is named after its array: main.bytes[].
+	rest, ok := strings.CutPrefix(r.Object.Name, e.object)
+	return ok && (rest == "" || rest[0] == '[')
+}
+
+// expected reads the "// Expect:" lines of a program. The second result reports
+// whether there are any.
+func expected(t *testing.T, file string) ([]expectation, bool) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []expectation
+	lines := regexp.MustCompile(`(?m)^// Expect: (.*)$`).FindAllSubmatch(text, -1)
+	for _, line := range lines {
+		var e expectation
+		var first, second string
+		switch n, _ := fmt.Sscanf(string(line[1]), "race %s %s %s", &e.object, &first, &second); {
+		case n == 3:
+			e.sites = sortedSites(parseSite(t, first), parseSite(t, second))
+			all = append(all, e)
+		case string(line[1]) != "none" || len(lines) > 1:
+			t.Fatalf("%s: cannot understand %q", file, line[0])
+		}
+	}
+	return all, len(lines) > 0
+}
+
+func parseSite(t *testing.T, s string) site {
+	t.Helper()
+	file, number, _ := strings.Cut(s, ":")
+	line, err := strconv.Atoi(number)
+	if err != nil {
+		t.Fatalf("not a site: %q", s)
+	}
+	return site{file, line}
+}
+
+func sortedSites(a, b site) [2]site {
+	if compareSites(a, b) > 0 {
+		a, b = b, a
+	}
+	return [2]site{a, b}
+}
+
+func TestSamples(t *testing.T) {
+	files, err := filepath.Glob("*/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		name := filepath.Dir(file)
+		want, ok := expected(t, file)
+		if !ok || name == "racyserver" { // the one that does not stop by itself
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			result := record(t, name)
+			checkRaces(t, result, want)
+			if len(want) == 0 && result.Verdict != finding.None {
+				t.Errorf("verdict %q, want %q", result.Verdict, finding.None)
+			}
+		})
+	}
+}
+
+// checkRaces compares what was found with what is wanted: every race is wanted,
+// every wanted one was found.
+func checkRaces(t *testing.T, result *finding.Result, want []expectation) {
+	t.Helper()
+	for _, e := range want {
+		if !slices.ContainsFunc(result.Races, func(r finding.Race) bool { return e.matches(&r) }) {
+			t.Errorf("not found: %v", e)
+		}
+	}
+	for _, r := range result.Races {
+		if !slices.ContainsFunc(want, func(e expectation) bool { return e.matches(&r) }) {
+			t.Errorf("not expected: %s", describe(&r))
+		}
+	}
+}
+
+func describe(r *finding.Race) string {
+	return fmt.Sprintf("%s race on %s (%s, allocated at %v), %s %v and %s %v", r.Kind, r.Object.Name, r.Object.Kind,
+		r.Object.Allocated, r.Accesses[0].Op, siteOf(r.Accesses[0].Site), r.Accesses[1].Op, siteOf(r.Accesses[1].Site))
+}
+
+func TestLitmus(t *testing.T) {
+	list, err := exec.Command(filepath.Join(bin, "litmus"), "-list").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	marks := litmusMarks(t)
+	for line := range strings.Lines(string(list)) {
+		fields := append(strings.Fields(line), "")
+		name, verdict, object := fields[0], fields[1], fields[2]
+		number, _, _ := strings.Cut(name, "-")
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for range *litmusRuns {
+				checkLitmus(t, record(t, "litmus", name), verdict, object, marks[number])
+				if t.Failed() {
+					return
+				}
+			}
+		})
+	}
+}
+
+// litmusMarks returns the lines that are marked in the litmus programs, by the
+// case's number.
+func litmusMarks(t *testing.T) map[string][]site {
+	files, err := filepath.Glob("litmus/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mark := regexp.MustCompile(`\s//(\d\d[a-z]?)$`)
+	marks := make(map[string][]site)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, line := range strings.Split(string(text), "\n") {
+			if m := mark.FindStringSubmatch(line); m != nil {
+				marks[m[1]] = append(marks[m[1]], site{filepath.Base(file), i + 1})
+			}
+		}
+	}
+	return marks
+}
+
+func checkLitmus(t *testing.T, result *finding.Result, verdict, object string, marks []site) {
+	t.Helper()
+	switch verdict {
+	case "none":
+		checkRaces(t, result, nil)
+		if result.Verdict != finding.None {
+			t.Errorf("verdict %q, want %q", result.Verdict, finding.None)
+		}
+	case "race":
+		if len(marks) == 0 {
+			t.Fatal("no line is marked")
+		}
+		checkRaces(t, result, []expectation{{object, sortedSites(marks[0], marks[len(marks)-1])}})
+	case "misuse":
+		checkRaces(t, result, nil)
+		if !slices.ContainsFunc(result.Findings, func(f finding.Finding) bool {
+			return f.Severity == "error" && strings.HasPrefix(f.Rule, object) && at(f.Events, marks)
+		}) {
+			t.Errorf("no finding of %s at %v", object, marks)
+		}
+	default:
+		t.Fatalf("unknown verdict %q", verdict)
+	}
+	for _, f := range result.Findings {
+		if verdict != "misuse" && f.Severity == "error" {
+			t.Errorf("not expected: %s %s", f.Rule, f.Message)
+		}
+	}
+}
+
+// at reports whether the events are at the marked lines.
+func at(events []finding.Access, marks []site) bool {
+	var sites []site
+	for _, e := range events {
+		sites = append(sites, siteOf(e.Site))
+	}
+	slices.SortFunc(sites, compareSites)
+	return slices.Equal(sites, marks)
+}
+
+// record runs a sample under record and returns what the analysis finds.
+func record(t *testing.T, name string, args ...string) *finding.Result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	trace := filepath.Join(t.TempDir(), "trace")
+	cmd := exec.CommandContext(ctx, filepath.Join(bin, name), args...)
+	cmd.Env = append(os.Environ(), "HINDSIGHT="+trace)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", name, err, out)
+	}
+	return analyze(t, ".", trace)
+}
+
+// analyze returns the result of hindsight analyze, run in dir without the Go
+// command, after checking that the exit status goes with it.
+func analyze(t *testing.T, dir, trace string) *finding.Result {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), hindsight, "analyze", "--format=json", "--predict=off", trace)
+	cmd.Dir = dir
+	cmd.Env = []string{"PATH=", "HOME=" + dir}
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	result := new(finding.Result)
+	if err := json.Unmarshal(out, result); err != nil {
+		t.Fatalf("hindsight analyze: %v\n%s", err, stderr.String())
+	}
+	status := map[string]int{finding.None: 0, finding.Inconclusive: 65, finding.Races: 66, finding.Findings: 66}
+	if got := cmd.ProcessState.ExitCode(); got != status[result.Verdict] {
+		t.Errorf("exit status %d with verdict %q", got, result.Verdict)
+	}
+	if result.Coverage.LostSync != 0 || result.Coverage.LostRecords != 0 || result.Coverage.LostChunks != 0 {
+		t.Errorf("lost: %+v", result.Coverage)
+	}
+	return result
+}
