@@ -19,6 +19,7 @@ import (
 	"internal/runtime/atomic"
 	"internal/runtime/gc"
 	"internal/runtime/sys"
+	"internal/trace/tracev2"
 	"unsafe"
 )
 
@@ -325,11 +326,6 @@ type racesubtype struct {
 	done   uint32 // semaphore: the subscriber has read the end
 }
 
-const (
-	raceEvEventBatch        = 1
-	raceEvExperimentalBatch = 0x31
-)
-
 // racetee is given each chunk of the stream, in order, by the goroutine that
 // reads it, before the next is read.
 func racetee(buf []byte) {
@@ -376,9 +372,9 @@ func (s *racesubtype) put(c *racechunk) {
 // racegeneration is the generation that a chunk says it belongs to.
 func racegeneration(buf []byte, gen uint64) uint64 {
 	i := 1
-	switch buf[0] {
-	case raceEvEventBatch:
-	case raceEvExperimentalBatch:
+	switch tracev2.EventType(buf[0]) {
+	case tracev2.EvEventBatch:
+	case tracev2.EvExperimentalBatch:
 		i = 2 // the experiment
 	default:
 		return gen
