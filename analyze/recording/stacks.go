@@ -80,7 +80,16 @@ func (rec *Recording) Frames(s event.Stack) []event.Frame {
 			out = append(out, rec.symbol(sn.pc)...)
 		}
 	}
+	// What called the goroutine's first function is of no interest.
+	for len(out) > 1 && outermost[out[len(out)-1].Func] {
+		out = out[:len(out)-1]
+	}
 	return out
+}
+
+var outermost = map[string]bool{
+	"runtime.goexit": true, "runtime.main": true, "runtime.doInit": true, "runtime.doInit1": true,
+	"runtime.rt0_go": true, "runtime.mstart": true, "runtime.mcall": true,
 }
 
 // symbol resolves a pc to its frames, innermost first.

@@ -104,9 +104,10 @@ const (
 // of that stack its records have already told.
 type racestate struct {
 	_      sys.NotInHeap
-	gid    uint64 // never reused
-	goid   uint64 // as in tracebacks; 0 until known
-	slices uint32 // numbered stretches of records, see rawSwitch
+	gid    uint64  // never reused
+	goid   uint64  // as in tracebacks; 0 until known
+	slices uint32  // numbered stretches of records, see rawSwitch
+	proc   uintptr // *raceproc where the last stretch is
 
 	// stack[:depth] are the calls; stack[:mark] is what the last record said,
 	// of which stack[:low] still holds.
@@ -449,7 +450,7 @@ func raceaccess(gp *g, kind uint64, addr, size, pc, via uintptr) {
 		pb = racemakeproc(pp)
 	}
 	rs := (*racestate)(unsafe.Pointer(gp.racectx))
-	if pb.curgid != rs.gid || pb.sweepgen != mheap_.sweepgen {
+	if pb.curgid != rs.gid || rs.proc != uintptr(unsafe.Pointer(pb)) || pb.sweepgen != mheap_.sweepgen {
 		pb.enter(gp, rs)
 	}
 	pc32 := racepc(pc)
@@ -641,10 +642,11 @@ func raceopctx(gp *g, ctx uintptr, op, space uint8, addr uintptr, slot, n uint32
 	}
 	rs := (*racestate)(unsafe.Pointer(ctx))
 	pb.begin(gp, rs, 4)
+	addr &= rawAddrMask // some are hashes
 	c := racecounter(space, addr)
 	v := lockcounter(c)
 	c.Store(v + 2)
-	pb.put4(rawSync<<rawKindShift|uint64(addr)&rawAddrMask,
+	pb.put4(rawSync<<rawKindShift|uint64(addr),
 		uint64(racepc(pc))<<32|uint64(op)<<8|uint64(space), uint64(slot)<<32|uint64(n), v>>1)
 	pb.epoch++
 }

@@ -115,7 +115,7 @@ func racemakeproc(pp *p) *raceproc {
 //
 //go:nosplit
 func (pb *raceproc) begin(gp *g, rs *racestate, n int32) {
-	if pb.curgid != rs.gid || pb.sweepgen != mheap_.sweepgen {
+	if pb.curgid != rs.gid || rs.proc != uintptr(unsafe.Pointer(pb)) || pb.sweepgen != mheap_.sweepgen {
 		pb.enter(gp, rs)
 	}
 	if rs.low != rs.depth || rs.mark != rs.depth {
@@ -142,8 +142,9 @@ func (pb *raceproc) enter(gp *g, rs *racestate) {
 		pb.sweepgen = g
 		pb.put1(rawCycle<<rawKindShift | uint64(g/2))
 	}
-	if pb.curgid != rs.gid {
+	if pb.curgid != rs.gid || rs.proc != uintptr(unsafe.Pointer(pb)) {
 		pb.curgid = rs.gid
+		rs.proc = uintptr(unsafe.Pointer(pb))
 		rs.slices++
 		if rs.goid == 0 {
 			rs.goid = gp.goid
@@ -235,16 +236,19 @@ func (pb *raceproc) spill(all bool) {
 			pb.gid, pb.slice, pb.part = a, uint32(pb.buf[i+1]), 0
 			pb.startslice(pb.buf[i+2])
 			i += 3
+			continue
 		case rawCycle:
 			pb.cycle = uint32(a)
 			pb.room(raceRecordMax)
 			pb.byte(recCycle)
 			pb.uvarint(a)
 			i++
+			continue
 		case rawStack:
 			n := int32(a & (1<<24 - 1))
 			pb.stack(uint64(a>>24), pb.buf[i+1:i+1+(n+1)/2], n)
 			i += 1 + (n+1)/2
+			continue
 		case rawRead, rawWrite, rawRead + rawVia, rawWrite + rawVia:
 			pc, size := uint32(pb.buf[i+1]>>32), pb.buf[i+1]&(1<<32-1)
 			pb.symbol(pc)
