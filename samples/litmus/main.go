@@ -35,6 +35,8 @@ type litmus struct {
 }
 
 // x is what most cases share.
+//
+//lint:ignore U1000 it is written, and hardly read
 var x int
 
 func all() []litmus {

@@ -19,6 +19,8 @@ var (
 )
 
 // Sinks keep what the compiler would leave out.
+//
+//lint:file-ignore U1000 they are written, and never read
 var (
 	boolSink   bool
 	intSink    int

@@ -11,8 +11,7 @@ import (
 )
 
 type block struct {
-	n    int
-	next *block
+	n int
 }
 
 var (
@@ -40,7 +39,7 @@ func readWrite() {
 	wg.Go(func() {
 		mu.Lock()
 		defer mu.Unlock()
-		fmt.Println("balance", balance)
+		fmt.Println("balance", balance, "limit", limit)
 		limit = 20
 	})
 	wg.Wait()

@@ -17,8 +17,7 @@ import (
 )
 
 type block struct {
-	n    int
-	next *block
+	n int
 }
 
 var (
@@ -32,6 +31,7 @@ func main() {
 	readWrite()
 	allocate()
 	reuse()
+	fmt.Println("limit", limit)
 }
 
 // readWrite reads and writes balance, and writes limit twice, from two goroutines.

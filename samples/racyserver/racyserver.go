@@ -1,7 +1,8 @@
 // Racyserver is an HTTP server with an unlocked counter. It prints its address,
 // serves until it gets SIGTERM, and dies of it as any server would.
 //
-// Expect: race main.visits racyserver.go:25 racyserver.go:25
+// Expect: race main.visits racyserver.go:27 racyserver.go:27
+// Expect: race main.visits racyserver.go:27 racyserver.go:28
 package main
 
 import (
@@ -22,9 +23,11 @@ func main() {
 	log.Fatal(http.Serve(listener, http.HandlerFunc(visit)))
 }
 
-func count() { visits++ }
+func count() int {
+	visits++
+	return visits
+}
 
 func visit(w http.ResponseWriter, r *http.Request) {
-	count()
-	fmt.Fprintln(w, "welcome")
+	fmt.Fprintln(w, "welcome, visitor", count())
 }
