@@ -5,6 +5,16 @@ func init() {
 	Edits = append(Edits, editsCond...)
 	Edits = append(Edits, editsFinal...)
 	Edits = append(Edits, editsTracing...)
+	Edits = append(Edits, editsSystem...)
+}
+
+// editsSystem keep the runtime's own goroutines out of the recording: two
+// collections would order the goroutines that start them through the channels
+// and semaphores of the mark workers.
+var editsSystem = []Edit{
+	{Name: "system goroutines", File: "runtime/proc.go",
+		Old: "newg.racectx = racegostart(callerpc)",
+		New: "if isSystemGoroutine(newg, true) { newg.racectx = 0 } else { newg.racectx = racegostart(callerpc) }"},
 }
 
 // editsChan tell a send from a receive, whose it is, and the slot of the buffer,
@@ -190,6 +200,9 @@ var editsTracing = []Edit{
 	{Name: "the program's own tracing", File: "runtime/trace/subscribe.go", Go: "1.25",
 		Old: "data := runtime_readTrace()",
 		New: "data := raceRead(runtime_readTrace)"},
+	{Name: "the program's own tracing", File: "runtime/trace/flightrecorder.go",
+		Old: "runtime.traceAdvance",
+		New: "runtime.raceTraceAdvance"},
 
 	// In Go 1.25 ReadTrace, which the recorder calls, keeps the end of a
 	// generation to itself; the subscriber needs it.

@@ -307,8 +307,9 @@ func racepipe(key uint64, what uint8) bool {
 // header and a whole generation and ends with one, as the trace format demands.
 
 type racechunk struct {
-	next *racechunk
-	buf  []byte // nil: the end
+	next   *racechunk
+	buf    []byte  // nil: the end
+	marker *uint32 // not a chunk: a semaphore of who waits for the subscriber to get here
 }
 
 var racesub racesubtype
@@ -417,18 +418,45 @@ func trace_raceStart() bool {
 //go:linkname trace_raceRead runtime/trace.runtime_raceRead
 func trace_raceRead() []byte {
 	s := &racesub
-	semacquire(&s.items)
+	for {
+		semacquire(&s.items)
+		lock(&s.lock)
+		c := s.head
+		s.head = c.next
+		if s.head == nil {
+			s.tail = nil
+		}
+		unlock(&s.lock)
+		if c.marker != nil {
+			semrelease(c.marker)
+			continue
+		}
+		if c.buf == nil {
+			semrelease(&s.done)
+		}
+		return c.buf
+	}
+}
+
+// raceTraceAdvance is traceAdvance for package runtime/trace, which relies on
+// the reader having written the generation when traceAdvance returns.
+//
+//go:linkname raceTraceAdvance
+func raceTraceAdvance(stopTrace bool) {
+	traceAdvance(stopTrace)
+	s := &racesub
+	sema := new(uint32)
+	c := &racechunk{marker: sema}
 	lock(&s.lock)
-	c := s.head
-	s.head = c.next
-	if s.head == nil {
-		s.tail = nil
+	ok := s.on
+	if ok {
+		s.put(c)
 	}
 	unlock(&s.lock)
-	if c.buf == nil {
-		semrelease(&s.done)
+	if ok {
+		semrelease(&s.items)
+		semacquire(sema)
 	}
-	return c.buf
 }
 
 // trace_raceStop ends the subscription; it returns after the subscriber has

@@ -196,6 +196,8 @@ func raceEndpoint(sa unsafe.Pointer, n _Socklen) (e raceEnd) {
 }
 
 // raceIOWrite is called before bytes are written to fd.
+//
+//go:linkname raceIOWrite
 func raceIOWrite(fd int) {
 	if fd == 1 || fd == 2 {
 		return
@@ -212,6 +214,8 @@ func raceIOWrite(fd int) {
 
 // raceIORead is called after a read of up to size bytes from fd has succeeded
 // and returned n of them.
+//
+//go:linkname raceIORead
 func raceIORead(fd, n, size int) {
 	if n == 0 && size == 0 {
 		return
@@ -242,6 +246,8 @@ func raceIOReceived(r, w uint64) {
 }
 
 // raceIOClose is called before fd is closed or shut down for writing.
+//
+//go:linkname raceIOClose
 func raceIOClose(fd int) {
 	f := raceIdentify(fd)
 	switch f.kind {
