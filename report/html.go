@@ -72,11 +72,11 @@ func omit(r *finding.Result, races, findings int) *finding.Result {
 		o.Races++
 		o.Occurrences += race.Occurrences
 		o.Observed += 1 - tierRank(race.Tier)
-		named = append(named, finding.OmittedRace{ID: race.ID, Object: race.Object.Name})
+		named = append(named, finding.OmittedRace{ID: Visible(race.ID), Object: Visible(race.Object.Name)})
 	}
 	o.Findings += len(r.Findings) - min(findings, len(r.Findings))
 	o.Named = append(named, o.Named...)
-	o.Named = list(o.Named[:min(len(o.Named), maxNamed)])
+	o.Named = o.Named[:min(len(o.Named), maxNamed)]
 	cut.Omitted = &o
 	cut.Races = r.Races[:min(races, len(r.Races))]
 	cut.Findings = r.Findings[:min(findings, len(r.Findings))]
@@ -123,7 +123,7 @@ type side struct {
 	Heading, Name, Op, Place, Func string
 	Write                          bool
 	Stack, Created                 []frameGroup
-	State, CreatedBy, Locks        string
+	Origin, Locks                  string // "Goroutine 9 (running) created by main goroutine"
 	Source                         []sourceLine
 }
 
@@ -329,13 +329,14 @@ func newSide(a finding.Access, prefix string, own modules) side {
 	s := side{
 		Heading: prefix + op, Name: goroutineName(a.Goroutine), Op: opName(a.Op), Place: place(a.Site), Func: title(a),
 		Write: isWrite(a.Op),
-		Stack: groups(a.Stack, own), Created: groups(a.Created, own), State: state(a), Locks: visibleList(a.Locks),
+		Stack: groups(a.Stack, own), Created: groups(a.Created, own), Locks: visibleList(a.Locks),
 	}
 	if len(a.Stack) == 0 {
 		s.Stack = groups([]finding.Frame{a.Site}, own)
 	}
+	s.Origin = fmt.Sprintf("%s (%s) created", capital(s.Name), state(a))
 	if a.Creator != "" {
-		s.CreatedBy = goroutineName(a.Creator)
+		s.Origin += " by " + goroutineName(a.Creator)
 	}
 	if a.Source != nil {
 		for i, text := range a.Source.Text {

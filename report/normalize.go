@@ -2,69 +2,62 @@ package report
 
 import (
 	"cmp"
+	"reflect"
 	"slices"
 
 	"github.com/hindsight-go/hindsight/analyze/finding"
 )
 
-// normalize returns a copy of r in the order that every format shows, with no
-// list nil. It changes nothing that r points to, and normalizing twice is the
-// same as once.
+// normalize returns a deep copy of r in the order that every format shows, with
+// no list nil and all text valid UTF-8, as it will be when it is read back.
+// Normalizing twice is the same as once.
 //
 // The order of the races means something: observed before predicted, those of
 // the main module before others, more occurrences first.
 func normalize(r *finding.Result) *finding.Result {
 	n := *r
-	n.Races = list(r.Races)
-	for i := range n.Races {
-		race := &n.Races[i]
-		for j := range race.Accesses {
-			race.Accesses[j] = normalizeAccess(race.Accesses[j])
-		}
-		if race.Graph != nil {
-			race.Graph = &finding.Graph{Nodes: list(race.Graph.Nodes), Edges: list(race.Graph.Edges)}
-		}
-	}
+	tidy(reflect.ValueOf(&n).Elem())
 	slices.SortStableFunc(n.Races, func(a, b finding.Race) int {
 		return cmp.Or(
 			cmp.Compare(tierRank(a.Tier), tierRank(b.Tier)),
-			cmp.Compare(btoi(a.Weak), btoi(b.Weak)),
+			cmp.Compare(weakRank(a.Weak), weakRank(b.Weak)),
 			cmp.Compare(b.Occurrences, a.Occurrences),
 			cmp.Compare(a.Object.Name, b.Object.Name),
 			cmp.Compare(a.ID, b.ID),
 		)
 	})
-	n.Findings = list(r.Findings)
-	for i := range n.Findings {
-		f := &n.Findings[i]
-		f.Events = list(f.Events)
-		for j := range f.Events {
-			f.Events[j] = normalizeAccess(f.Events[j])
-		}
-	}
-	n.Coverage.NotInstrumented = list(r.Coverage.NotInstrumented)
-	n.Coverage.Notes = list(r.Coverage.Notes)
-	n.Runs = list(r.Runs)
-	if r.Omitted != nil {
-		o := *r.Omitted
-		o.Named = list(o.Named)
-		n.Omitted = &o
-	}
 	return &n
 }
 
-func normalizeAccess(a finding.Access) finding.Access {
-	a.Stack = list(a.Stack)
-	a.Created = list(a.Created)
-	if a.Source != nil {
-		a.Source = &finding.Lines{Start: a.Source.Start, Text: list(a.Source.Text)}
+// tidy replaces all that v refers to by a copy with no list nil and no text invalid.
+func tidy(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(validText(v.String()))
+	case reflect.Struct:
+		for i := range v.NumField() {
+			tidy(v.Field(i))
+		}
+	case reflect.Array:
+		for i := range v.Len() {
+			tidy(v.Index(i))
+		}
+	case reflect.Slice:
+		list := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
+		reflect.Copy(list, v)
+		for i := range list.Len() {
+			tidy(list.Index(i))
+		}
+		v.Set(list)
+	case reflect.Pointer:
+		if v.IsNil() {
+			return
+		}
+		target := reflect.New(v.Type().Elem())
+		target.Elem().Set(v.Elem())
+		tidy(target.Elem())
+		v.Set(target)
 	}
-	return a
-}
-
-// list returns a copy of s that is not nil.
-func list[E any](s []E) []E {
-	return append(make([]E, 0, len(s)), s...)
 }
 
 func tierRank(tier string) int {
@@ -74,8 +67,8 @@ func tierRank(tier string) int {
 	return 1
 }
 
-func btoi(b bool) int {
-	if b {
+func weakRank(weak bool) int {
+	if weak {
 		return 1
 	}
 	return 0

@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"encoding/json"
 	"strings"
 
 	"github.com/hindsight-go/hindsight/analyze/finding"
@@ -52,9 +53,22 @@ func lines(around int) *finding.Lines {
 	return &finding.Lines{Start: from, Text: cacheSource[from-first : min(to-first+1, len(cacheSource))]}
 }
 
-// sample is a result as a real server might give: two observed races, one of
-// them in code of another module, a predicted one and two other findings.
+// sample returns a result that shares no memory with another.
 func sample() *finding.Result {
+	data, err := json.Marshal(shop())
+	if err != nil {
+		panic(err)
+	}
+	var r finding.Result
+	if err := json.Unmarshal(data, &r); err != nil {
+		panic(err)
+	}
+	return &r
+}
+
+// shop is a result as a real server might give: two observed races, one of
+// them in code of another module, a predicted one and two other findings.
+func shop() *finding.Result {
 	put := finding.Access{
 		Op: "write", Goroutine: "g9", Event: 14, Creator: "g1", Running: true,
 		Site:    frame(pkg+"cache.(*Cache).Put", cacheFile, 41),
@@ -102,14 +116,12 @@ func sample() *finding.Result {
 			Created: connCreated,
 		}
 	}
-	ready := func(g string, event uint64, op string, line int) finding.Access {
-		return finding.Access{
-			Op: op, Goroutine: g, Event: event, Site: frame(pkg+"stats.Init", statsFile, line),
-			Stack: []finding.Frame{frame(pkg+"stats.Init", statsFile, line), frame("main.main", mainFile, 19)},
-		}
+	ready := func(g string, event uint64, op, fn string, line int, caller finding.Frame) finding.Access {
+		site := frame(pkg+"stats."+fn, statsFile, line)
+		return finding.Access{Op: op, Goroutine: g, Event: event, Site: site, Stack: []finding.Frame{site, caller}, Running: g == "g1"}
 	}
-	init := ready("g1", 9, "write", 14)
-	poll := ready("g7", 4, "atomic-load", 33)
+	init := ready("g1", 9, "write", "Init", 14, frame("main.main", mainFile, 19))
+	poll := ready("g7", 4, "atomic-load", "Ready", 33, frame("main.main.func1", mainFile, 24))
 	poll.Created, poll.Creator = size.Created, "g1"
 	return &finding.Result{
 		Schema: finding.Schema, Verdict: finding.Races, Order: "model",

@@ -48,7 +48,7 @@ type diagramEdge struct {
 }
 
 const (
-	rowHeight    = 46
+	rowHeight    = 50
 	elidedHeight = 22 // more above a row with events left out
 	laneTop      = 34 // of the first row's middle, below the lanes' names
 	laneCorridor = 34 // left of a lane, for edges
@@ -131,7 +131,7 @@ func newDiagram(w *witness, races []finding.Race) diagram {
 // neighbouring rows the two gaps are one.
 func (e *diagramEdge) route(a, b *diagramNode, nearest bool, x int) {
 	const radius = 6
-	below, above := a.Y+25, b.Y-18
+	below, above := a.Y+28, b.Y-20
 	if nearest {
 		below = (below + above) / 2
 		above = below

@@ -15,14 +15,15 @@ const (
 
 // Visible returns s as a person should see it, on one line and in the order of
 // its characters: control, bidirectional and other characters that do not
-// print are written as Go escapes, and what is longer than a few hundred
-// characters loses its middle, whose size is given. Every format passes all
-// text of a trace through it, before its own escaping.
+// print are written as Go escapes, bytes that are not UTF-8 as U+FFFD, and what
+// is longer than a few hundred characters loses its middle, whose size is
+// given. Every format passes all text of a trace through it, before its own
+// escaping.
 func Visible(s string) string { return visible(s, maxName) }
 
 // visible is Visible with at most max characters, before escapes.
 func visible(s string, max int) string {
-	// A character has at most four bytes: cutting there first bounds the work.
+	s = validText(s)
 	if len(s) > max {
 		head, tail := cut(s, max*3/4), cutTail(s, max/4)
 		if gone := len(s) - len(head) - len(tail); gone > 0 {
@@ -30,6 +31,14 @@ func visible(s string, max int) string {
 		}
 	}
 	return escape(s)
+}
+
+// validText is s with U+FFFD for every byte that is not UTF-8, as in the stored form.
+func validText(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return string([]rune(s))
 }
 
 // cut returns the first n characters of s.
@@ -55,7 +64,7 @@ func cutTail(s string, n int) string {
 func escape(s string) string {
 	clean := true
 	for _, c := range s {
-		if c == utf8.RuneError || !strconv.IsPrint(c) {
+		if !strconv.IsPrint(c) {
 			clean = false
 			break
 		}
@@ -64,18 +73,13 @@ func escape(s string) string {
 		return s
 	}
 	var b strings.Builder
-	for i := 0; i < len(s); {
-		c, size := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case c == utf8.RuneError && size == 1:
-			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case strconv.IsPrint(c):
+	for _, c := range s {
+		if strconv.IsPrint(c) {
 			b.WriteRune(c)
-		default:
-			q := strconv.QuoteRune(c)
-			b.WriteString(q[1 : len(q)-1])
+			continue
 		}
-		i += size
+		q := strconv.QuoteRune(c)
+		b.WriteString(q[1 : len(q)-1])
 	}
 	return b.String()
 }
