@@ -193,7 +193,9 @@ func newPage(r *finding.Result) *page {
 			Message: capital(visibleText(f.Message)), Seen: count(f.Occurrences, "occurrence"),
 		}
 		for _, a := range f.Events {
-			view.Events = append(view.Events, newSide(a, "", own))
+			event := newSide(a, "", own)
+			event.Write = false // tells the sides of a race apart
+			view.Events = append(view.Events, event)
 		}
 		p.Findings = append(p.Findings, view)
 	}
@@ -288,7 +290,6 @@ func title(a finding.Access) string {
 // draw makes the diagram of r's graph and the table that says the same.
 func (v *raceView) draw(r *finding.Race) {
 	if r.Graph == nil || len(r.Graph.Nodes) == 0 {
-		v.NoDiagram = "The result holds no graph for this race."
 		return
 	}
 	if n := len(r.Graph.Nodes); n > maxDrawn {
