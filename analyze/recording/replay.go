@@ -1,8 +1,6 @@
 package recording
 
 import (
-"fmt"
-"os"
 	"github.com/hindsight-go/hindsight/analyze/event"
 	"github.com/hindsight-go/hindsight/collect/record"
 )
@@ -110,7 +108,6 @@ func (rp *replay) unblock() bool {
 		}
 	}
 	if best != nil {
-		if Debug { rp.debugStuck() }
 		rp.rec.lost.sync += max(gap, 1)
 		c := best.waiters[num]
 		delete(best.waiters, num)
@@ -297,6 +294,16 @@ func (rp *replay) deliver(c *cursor) {
 		}
 		ev.Addr, ev.Size = r.Addr, r.Size
 		ev.Stack = rec.stacks.leaf(c, r.PC, r.Via)
+		// A run is as many events.
+		for ; r.Count > 1; r.Count-- {
+			if !rp.f(ev) {
+				rp.stopped = true
+				return
+			}
+			ev.Addr += r.Stride
+			ev.Index++
+			c.index++
+		}
 	case record.TagAtomic:
 		ev.Op = [...]event.Op{0, event.AtomicLoad, event.AtomicStore, event.AtomicRMW, event.AtomicCASFail}[r.Atomic]
 		ev.Addr, ev.Size = r.Addr, r.Size
@@ -340,52 +347,4 @@ func (rp *replay) deliver(c *cursor) {
 	if emit && !rp.f(ev) {
 		rp.stopped = true
 	}
-}
-var Debug bool
-
-func (rp *replay) debugStuck() {
-	var d record.Decoder
-	var r record.Record
-	type key struct {
-		c int
-		n uint64
-	}
-	m := map[key]string{}
-	for ci, ch := range rp.rec.chunks.list {
-		g := record.Slice{}
-		for d.Reset(ch.Payload, 0); d.Next(&r); {
-			if r.Tag == record.TagSlice {
-				g = r.Slice
-			}
-			if r.Tag == record.TagCycle {
-				g.Cycle = r.Slice.Cycle
-			}
-			if r.Tag == record.TagAtomic || r.Tag == record.TagSync {
-				sp := r.Space
-				if r.Tag == record.TagAtomic {
-					sp = 0
-				}
-				fs := rp.rec.symbol(r.PC)
-				fn := ""
-				if len(fs) > 0 {
-					fn = fs[0].Func
-				}
-				m[key{record.Counter(sp, r.Addr), r.Num}] = fmt.Sprint("chunk ", ci, " stream ", ch.Stream, " ", g, r.Tag, r.Sync, r.Atomic, " ", fn)
-			}
-		}
-	}
-	n := 0
-	for i := range rp.counters {
-		cs := &rp.counters[i]
-		for num, c := range cs.waiters {
-			fmt.Println("counter", i, "next", cs.next, "waits", num, c.g.name, "cyc", c.cycle, m[key{i, num}], "MISSING:", m[key{i, cs.next}])
-			if n++; n > 10 {
-				os.Exit(1)
-			}
-		}
-	}
-	for _, c := range rp.later {
-		fmt.Println("later", c.g.name, c.cycle)
-	}
-	os.Exit(1)
 }

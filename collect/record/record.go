@@ -39,6 +39,7 @@ const (
 	TagWrite  = 0x11
 	TagSized  = 0x02 // with TagRead, TagWrite: a size follows, else it is 1
 	TagVia    = 0x04 // with TagRead, TagWrite: the pc of the runtime's function that made the access
+	TagRun    = 0x08 // with TagRead, TagWrite, alone: a run of one-byte accesses, stride and count follow
 	TagAtomic = 0x20 // | kind<<1 | 1 if 8 bytes wide, else 4
 
 	TagSymbol = 0x40
@@ -162,7 +163,9 @@ type Record struct {
 	Size uint64 // accesses, TagAlloc, TagType, TagVar
 	PC   uint32
 	Via  uint32 // accesses: 0 for none
-	Num  uint64 // order number of TagSync and TagAtomic
+	// Accesses: how many, and how far apart.
+	Count, Stride uint64
+	Num           uint64 // order number of TagSync and TagAtomic
 
 	Atomic Atomic // TagAtomic
 	Sync   Sync   // TagSync
@@ -298,7 +301,7 @@ func (d *Decoder) Next(r *Record) bool {
 		r.Tag = tag &^ (TagSized | TagVia)
 		r.Addr = d.addr()
 		r.PC = d.pc()
-		r.Size, r.Via = 1, 0
+		r.Size, r.Via, r.Count = 1, 0, 1
 		if tag&TagSized != 0 {
 			r.Size = d.uvarint()
 		}
@@ -307,6 +310,18 @@ func (d *Decoder) Next(r *Record) bool {
 		}
 		if r.Size == 0 || r.Size > 1<<31 || r.Addr+r.Size < r.Addr {
 			d.fail()
+		}
+	case tag == TagRead|TagRun || tag == TagWrite|TagRun:
+		r.Tag = tag &^ TagRun
+		r.Addr = d.addr()
+		r.PC = d.pc()
+		r.Size, r.Via = 1, 0
+		r.Stride, r.Count = d.uvarint(), d.uvarint()
+		if r.Stride == 0 || r.Stride > 1<<16 || r.Count == 0 || r.Count > 1<<16 || r.Addr+r.Stride*r.Count < r.Addr {
+			d.fail()
+		}
+		if r.Stride == 1 {
+			r.Size, r.Count = r.Count, 1
 		}
 	case tag > TagAtomic && tag < TagAtomic+16:
 		r.Tag = TagAtomic

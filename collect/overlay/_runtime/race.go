@@ -47,6 +47,7 @@ const (
 	rawMalloc
 
 	rawVia = 16 // added to rawRead and rawWrite: the access has a via pc
+	rawRun = 32 // added to rawRead and rawWrite: a run of accesses of one byte, stride and count
 )
 
 const (
@@ -463,6 +464,9 @@ func raceaccess(gp *g, kind uint64, addr, size, pc, via uintptr) {
 		return
 	}
 	f.addr, f.pc, f.epoch, f.size = addr, pc32, pb.epoch, uint32(size)
+	if size == 1 && via == 0 && pb.extend(rs, kind, addr, pc32) {
+		return
+	}
 	if via != 0 {
 		pb.begin(gp, rs, 3)
 		pb.put3((kind+rawVia)<<rawKindShift|uint64(addr), uint64(pc32)<<32|uint64(min(size, 1<<31)), uint64(racepc(via)))
@@ -474,8 +478,40 @@ func raceaccess(gp *g, kind uint64, addr, size, pc, via uintptr) {
 		pb.begin(gp, rs, 2)
 		addr += 1 << 31
 	}
+	if size == 1 {
+		pb.runs[racerun(pc32)] = racerunning{pc: pc32, ver: pb.ver, pos: pb.n, last: addr}
+	}
 	pb.put2(kind<<rawKindShift|uint64(addr), uint64(pc32)<<32|uint64(size))
 }
+
+// extend makes the access one more of the run that its instruction's last
+// record is, if nothing but accesses has been recorded since and the address is
+// as far from the last as that was from the one before.
+//
+//go:nosplit
+func (pb *raceproc) extend(rs *racestate, kind uint64, addr uintptr, pc32 uint32) bool {
+	r := &pb.runs[racerun(pc32)]
+	if r.pc != pc32 || r.ver != pb.ver || rs.low != rs.depth || rs.mark != rs.depth {
+		return false
+	}
+	d := addr - r.last
+	w := (*[2]uint64)(unsafe.Pointer(uintptr(unsafe.Pointer(&pb.buf)) + uintptr(r.pos)*8))
+	switch {
+	case r.stride == 0 && d-1 < 1<<16-1:
+		r.stride = uint32(d)
+		w[0] += rawRun << rawKindShift
+		w[1] = uint64(pc32)<<32 | uint64(d)<<16 | 2
+	case r.stride != 0 && d == uintptr(r.stride) && w[1]&0xffff != 0xffff:
+		w[1]++
+	default:
+		return false
+	}
+	r.last = addr
+	return true
+}
+
+//go:nosplit
+func racerun(pc32 uint32) uint32 { return (pc32>>1 ^ pc32>>9) % raceRuns }
 
 // The runtime's own accesses on behalf of user code: callpc is the return pc of
 // the function that does it, pc is that function's start.
@@ -649,6 +685,7 @@ func raceopctx(gp *g, ctx uintptr, op, space uint8, addr uintptr, slot, n uint32
 	pb.put4(rawSync<<rawKindShift|uint64(addr),
 		uint64(racepc(pc))<<32|uint64(op)<<8|uint64(space), uint64(slot)<<32|uint64(n), v>>1)
 	pb.epoch++
+	pb.ver++
 }
 
 // raceplain is raceop for the hooks without a name space of their own. Inside

@@ -19,6 +19,7 @@ import (
 
 const (
 	raceFilter = 4096 // entries of a P's filter
+	raceRuns   = 256  // instructions whose last record may be extended
 	raceWords  = 2048 // of a P's buffer
 	raceSlack  = 32   // words that the buffer still takes when it is full
 	raceChunk  = 1024 // bytes: what the tracer does not cut
@@ -36,6 +37,7 @@ type raceproc struct {
 	curgid   uint64 // whose records are being appended
 	epoch    uint32 // of the filter: another goroutine, synchronization, GC cycle
 	sweepgen uint32 // mheap_.sweepgen at the last record
+	ver      uint32 // changes whenever a record in buf can no longer be extended
 	n        int32  // words in buf
 	foreign  uint64 // accesses outside Go's memory
 	buf      [raceWords + raceSlack]uint64
@@ -46,6 +48,8 @@ type raceproc struct {
 		size     uint32
 		reserved uint32
 	}
+
+	runs [raceRuns]racerunning
 
 	// The encoder. Deltas count from the chunk's or the slice's start.
 	stream   uint32
@@ -62,6 +66,15 @@ type raceproc struct {
 	chunk    [raceChunk]byte
 
 	next uintptr // *raceproc, all of them, see raceprocs
+}
+
+// racerunning is an instruction's last record, while it may be extended.
+type racerunning struct {
+	pc     uint32
+	ver    uint32
+	pos    int32
+	stride uint32
+	last   uintptr
 }
 
 var (
@@ -138,6 +151,7 @@ func (pb *raceproc) enter(gp *g, rs *racestate) {
 		racespill(pb)
 	}
 	pb.epoch++
+	pb.ver++
 	if g := mheap_.sweepgen; g != pb.sweepgen {
 		pb.sweepgen = g
 		pb.put1(rawCycle<<rawKindShift | uint64(g/2))
@@ -158,6 +172,7 @@ func (pb *raceproc) enter(gp *g, rs *racestate) {
 //go:nosplit
 func (pb *raceproc) tellstack(rs *racestate) {
 	const most = 1024 // frames in one record
+	pb.ver++
 	low := rs.low
 	for {
 		n := min(rs.depth-low, most)
@@ -278,6 +293,26 @@ func (pb *raceproc) spill(all bool) {
 				pb.pc(via)
 			}
 			i += 2
+		case rawRead + rawRun, rawWrite + rawRun:
+			pc, stride, count := uint32(pb.buf[i+1]>>32), pb.buf[i+1]>>16&0xffff, pb.buf[i+1]&0xffff
+			pb.symbol(pc)
+			for b := a; b < a+stride*count; b += 8 {
+				pb.global(b)
+				if uintptr(b)-racedatastart >= racedataend-racedatastart {
+					break
+				}
+			}
+			tag := byte(recRead | recRun)
+			if kind&^rawRun == rawWrite {
+				tag = recWrite | recRun
+			}
+			pb.room(raceRecordMax)
+			pb.byte(tag)
+			pb.addr(a)
+			pb.pc(pc)
+			pb.uvarint(stride)
+			pb.uvarint(count)
+			i += 2
 		case rawAtomic:
 			pc, op, size := uint32(pb.buf[i+1]>>32), byte(pb.buf[i+1]>>8), byte(pb.buf[i+1])
 			pb.symbol(pc)
@@ -331,6 +366,7 @@ func (pb *raceproc) spill(all bool) {
 		pb.records++
 	}
 	pb.n = 0
+	pb.ver++
 	if all && pb.cn > raceHeader {
 		pb.finish(0)
 	}
@@ -349,6 +385,7 @@ const (
 	recWrite = 0x11
 	recSized = 0x02 // with recRead, recWrite: a size follows
 	recViaPC = 0x04 // with recRead, recWrite: a second pc follows
+	recRun   = 0x08 // with recRead, recWrite: a run, stride and count follow
 
 	recAtomic = 0x20 // | kind<<1 | 1 if 8 bytes
 
@@ -426,17 +463,23 @@ func raceword(words []uint64, i int32) uint32 {
 	return uint32(words[i/2] >> (32 * (1 - uint(i)%2)))
 }
 
+// byte and uvarint append to the chunk without a bounds check: callers made room.
 func (pb *raceproc) byte(b byte) {
-	pb.chunk[pb.cn] = b
+	*(*byte)(unsafe.Pointer(uintptr(unsafe.Pointer(&pb.chunk)) + uintptr(pb.cn))) = b
 	pb.cn++
 }
 
 func (pb *raceproc) uvarint(v uint64) {
+	p := uintptr(unsafe.Pointer(&pb.chunk)) + uintptr(pb.cn)
+	n := int32(1)
 	for v >= 0x80 {
-		pb.byte(byte(v) | 0x80)
+		*(*byte)(unsafe.Pointer(p)) = byte(v) | 0x80
 		v >>= 7
+		p++
+		n++
 	}
-	pb.byte(byte(v))
+	*(*byte)(unsafe.Pointer(p)) = byte(v)
+	pb.cn += n
 }
 
 func (pb *raceproc) svarint(v int64) { pb.uvarint(uint64(v)<<1 ^ uint64(v>>63)) }

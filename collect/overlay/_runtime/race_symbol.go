@@ -77,7 +77,7 @@ func raceinitsymbols() {
 
 // symbol defines the return pc pc: the frames that it stands for, innermost first.
 func (pb *raceproc) symbol(pc uint32) {
-	if !racepcs.set(uintptr(pc)) {
+	if racepcs.has(uintptr(pc)) || !racepcs.set(uintptr(pc)) {
 		return
 	}
 	abs := racetext + uintptr(pc)
