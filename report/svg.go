@@ -39,7 +39,7 @@ type diagramNode struct {
 }
 
 type diagramEdge struct {
-	Style          string // a key of edgeClasses, "program" never
+	Style          string // of edgeClass
 	Path           string
 	Label          string
 	LabelX, LabelY int
@@ -97,16 +97,15 @@ func newDiagram(w *witness, races []finding.Race) diagram {
 		d.Lanes = append(d.Lanes, diagramLane{goroutineName(lane), laneX[lane], laneTop, last[lane] + 14})
 	}
 
-	used := map[[2]int]int{} // edges through a corridor at a gap
+	used := map[int]int{} // edges through the corridor left of the lane at x
 	labels := map[string]bool{}
 	add := func(from, to int, e diagramEdge) {
 		a, b := nodes[from], nodes[to]
 		nearest := w.row[to] == w.row[from]+1
 		corridor := max(a.X, b.X)
-		key := [2]int{corridor, 0}
-		e.route(a, b, nearest, corridor-12-4*(used[key]%4))
+		e.route(a, b, nearest, corridor-12-4*(used[corridor]%4))
 		if !nearest {
-			used[key]++
+			used[corridor]++
 		}
 		spot := fmt.Sprint(e.Label, e.LabelX/40, e.LabelY)
 		if labels[spot] {
@@ -160,9 +159,13 @@ func (e *diagramEdge) route(a, b *diagramNode, nearest bool, x int) {
 	fmt.Fprintf(&path, "L%d %d", end.x, end.y)
 	e.Path = path.String()
 	e.ArrowX, e.ArrowY = end.x, end.y
-	e.LabelX, e.LabelY = (points[1].x+points[2].x)/2, below+4
-	if a.X == b.X {
-		e.LabelX = a.X + 16
+	switch { // at the middle of the longest way across
+	case a.X == b.X:
+		e.LabelX, e.LabelY = a.X+16, below+4
+	case !nearest && abs(b.X-x) > abs(x-a.X):
+		e.LabelX, e.LabelY = (x+b.X)/2, above+4
+	default:
+		e.LabelX, e.LabelY = (points[1].x+points[2].x)/2, below+4
 	}
 }
 

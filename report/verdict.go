@@ -192,9 +192,7 @@ func coverageNotes(c finding.Coverage) []string {
 		}
 		add("Built without instrumentation, so their accesses went unseen: %s%s.", strings.Join(names, ", "), more)
 	}
-	for _, n := range c.Notes {
-		notes = append(notes, n)
-	}
+	notes = append(notes, c.Notes...)
 	if len(notes) == 0 && c.Complete {
 		add("Nothing that should have been recorded is missing.")
 	} else if !c.Complete && len(notes) == 0 {
