@@ -59,12 +59,13 @@ func (l linkStep) finish(file string) error {
 	}
 	defer f.Close()
 	meta := Meta{
-		Main:      info.Path,
-		Module:    info.Main.Path,
-		Version:   info.Main.Version,
-		Dirs:      map[string]string{"goroot": l.GOROOT, "modcache": l.GOMODCACHE},
-		Files:     map[string]string{},
-		Unapplied: append([]string{}, l.Unapplied...),
+		Main:            info.Path,
+		Module:          info.Main.Path,
+		Version:         info.Main.Version,
+		Dirs:            map[string]string{"goroot": l.GOROOT, "modcache": l.GOMODCACHE},
+		Files:           map[string]string{},
+		NotInstrumented: []string{},
+		Unapplied:       append([]string{}, l.Unapplied...),
 	}
 	if l.Mirror != "" {
 		meta.Dirs["goroot"] = l.Mirror
@@ -142,7 +143,7 @@ func readDWARF(data *dwarf.Data, meta *Meta) (vars []Variable, files []string, e
 			r.SkipChildren()
 		}
 	}
-	meta.NotInstrumented = slices.Compact(slices.Sorted(slices.Values(meta.NotInstrumented)))
+	meta.NotInstrumented = slices.Compact(append([]string{}, slices.Sorted(slices.Values(meta.NotInstrumented))...))
 	return vars, files, nil
 }
 

@@ -11,12 +11,13 @@ import (
 type Outcome struct {
 	Status  int      // exit status of the program, or of go test
 	Started bool     // a program was run; if not, Status is the go command's
+	Pid     int      // Run: of the program
 	Linked  []string // Test: import paths of the test programs that were built ("example.com/m/p.test")
 }
 
 // Run is go run. It builds the program, then runs it in the place where go run
-// would, with HINDSIGHT naming trace, a file.
-func Run(o Options, trace string) (Outcome, error) {
+// would. Every process of it makes a trace in o.Traces.
+func Run(o Options) (Outcome, error) {
 	c, err := prepare(o, false)
 	if err != nil {
 		return Outcome{}, err
@@ -79,8 +80,11 @@ func Run(o Options, trace string) (Outcome, error) {
 	words := append(append(wrapper, program), arguments...)
 	cmd = exec.Command(words[0], words[1:]...)
 	cmd.Dir = c.dir
-	cmd.Env = append(append(os.Environ(), o.Env...), "HINDSIGHT="+trace)
+	cmd.Env = append(os.Environ(), o.traceEnv())
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = o.Stdin, o.Stdout, o.Stderr
 	status, err = wait(cmd)
-	return Outcome{Status: status, Started: err == nil}, err
+	if err != nil {
+		return Outcome{}, err
+	}
+	return Outcome{Status: status, Started: true, Pid: cmd.Process.Pid}, nil
 }

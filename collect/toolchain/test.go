@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// Test is go test. Every process of every test program makes a trace in the
-// directory traces. A cached result is never accepted.
-func Test(o Options, traces string) (Outcome, error) {
+// Test is go test. Every process of every test program makes a trace in
+// o.Traces. A cached result is never accepted.
+func Test(o Options) (Outcome, error) {
 	c, err := prepare(o, true)
 	if err != nil {
 		return Outcome{}, err
@@ -27,13 +27,13 @@ func Test(o Options, traces string) (Outcome, error) {
 	defer os.RemoveAll(linked)
 
 	cmd := c.build("test", more...)
-	cmd.Env = append(append(cmd.Env, o.Env...), "HINDSIGHT="+filepath.Join(traces, "%p.trace"), envLinked+"="+linked)
+	cmd.Env = append(cmd.Env, o.traceEnv(), envLinked+"="+linked)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = o.Stdin, o.Stdout, o.Stderr
 	status, err := wait(cmd)
 	if err != nil {
 		return Outcome{}, err
 	}
-	made, err := os.ReadDir(traces)
+	made, err := os.ReadDir(o.Traces)
 	if err != nil {
 		return Outcome{}, err
 	}

@@ -25,13 +25,18 @@ import (
 
 // Options say what to do for [Build], [Test] and [Run].
 type Options struct {
-	Args   []string // of the go command after its verb
-	Traces string   // Test, Run: a directory for the traces
-	Env    []string // more environment for the program, as in os.Environ
+	Args     []string // of the go command after its verb
+	Packages []string // patterns of those whose accesses are recorded; none: all
+	Traces   string   // Test, Run: a directory for the traces, PID.trace
 
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	Notes          func(string) // told what the user should know
+}
+
+// traceEnv is the environment variable that makes a program record.
+func (o Options) traceEnv() string {
+	return "HINDSIGHT=" + filepath.Join(o.Traces, "%p.trace")
 }
 
 // A UsageError is about arguments.

@@ -1,0 +1,244 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/hindsight-go/hindsight/collect/overlay"
+	"github.com/spf13/pflag"
+)
+
+// A command is one of hindsight's.
+type command struct {
+	name     string
+	synopsis string // of its arguments
+	short    string // one line, no full stop
+	long     string
+	flags    []string // names of its flags, see options.go
+	ofGo     bool     // arguments that are not our flags are the go command's
+	run      func(a *app, args []string) (int, error)
+}
+
+// commands is the table from which dispatch and help are made. It is filled by
+// init, since help refers to it.
+var commands []*command
+
+func init() {
+	commands = []*command{
+		{
+			name: "test", synopsis: "[flags] [go test flags] [packages]", ofGo: true, run: runTest,
+			short: "run tests, record them, and report their races",
+			long: `
+Test builds the tests of packages so that they record, runs them, analyzes what
+was recorded, and reports the data races. It takes what "go test" takes; flags of
+its own are spelled with two dashes and come before -args.
+
+	hindsight test ./...
+	hindsight test -run=TestCache -count=3 --output=races.html ./cache
+
+Standard output and standard error of the tests are left alone; the report goes
+to standard error. If something was found, a page hindsight.html is written as
+well, unless --output names another file. Every process of every test makes a
+trace; --trace keeps them. No cached test result is used.
+
+The exit status is 66 if something was found; else that of go test, if it is not
+0; else 65 if the recording allows no verdict; else 0.`,
+			flags: slices.Concat(recordFlags, reportFlags),
+		},
+		{
+			name: "run", synopsis: "[flags] [go build flags] package [arguments]", ofGo: true, run: runRun,
+			short: "run a program, record it, and report its races",
+			long: `
+Run builds a program so that it records, runs it, analyzes what was recorded, and
+reports the data races. It takes what "go run" takes; flags of its own are spelled
+with two dashes and come before the package.
+
+	hindsight run ./cmd/server -addr=localhost:8080
+	hindsight run --trace=server.trace ./cmd/server
+
+The program gets its arguments, standard input and signals: stop a server as
+always, and the report follows. The report goes to standard error; if something
+was found, a page hindsight.html is written as well, unless --output names another
+file.
+
+The exit status is 66 if something was found; else that of the program (128+n if
+signal n killed it), if it is not 0; else 65 if the recording allows no verdict;
+else 0.`,
+			flags: slices.Concat(recordFlags, reportFlags),
+		},
+		{
+			name: "build", synopsis: "[flags] [go build flags] [packages]", ofGo: true, run: runBuild,
+			short: "build a program that records when asked to",
+			long: `
+Build is "go build", but the program records its execution if the environment
+variable HINDSIGHT names a file when it starts. In the name, %p stands for the
+number of the process.
+
+	hindsight build -o server ./cmd/server
+	HINDSIGHT=server.trace ./server
+	hindsight analyze server.trace
+
+Child processes that inherit the variable write server.trace.PID. Without the
+variable the program runs as it would, somewhat slower.`,
+			flags: []string{"packages"},
+		},
+		{
+			name: "analyze", synopsis: "[flags] TRACE...", run: runAnalyze,
+			short: "report the races of recordings",
+			long: `
+Analyze reads traces of programs that recorded themselves, event scripts, and
+results that were saved as JSON or as a page, and reports the data races of all of
+them together.
+
+	hindsight analyze server.trace
+	hindsight analyze --output=report.html *.trace
+	ssh host cat server.trace.gz | hindsight analyze --format=json -
+
+What an input is shows in its content; gzip is unpacked; "-" is standard input.
+The report goes to standard output as text, unless --output or --format say
+otherwise. Neither the program nor its source is needed; source lines are shown
+if the recorded version of a file is found below the current module or --source.
+
+The exit status is 66 if something was found; else 1 if an input was unreadable;
+else 65 if a recording allows no verdict; else 0.`,
+			flags: reportFlags,
+		},
+		{
+			name: "graph", synopsis: "[flags] TRACE", run: runGraph,
+			short: "draw the happens-before graph of a small recording",
+			long: `
+Graph writes the happens-before graph of a recording or an event script: what each
+goroutine did, and what ordered it. The form is DOT, or SVG with --format=svg.
+
+	hindsight graph bug.hbt | dot -Tpdf >bug.pdf
+	hindsight graph --output=bug.svg bug.hbt
+
+The exit status is 65 if the recording was cut short, else 0.`,
+			flags: []string{"format", "output", "order"},
+		},
+		{
+			name: "dump", synopsis: "[flags] TRACE", run: runDump,
+			short: "write a recording as an event script",
+			long: `
+Dump writes a recording as an event script: a line for each thing that a goroutine
+did, in an order in which it can have happened. "hindsight analyze" reads it.
+
+	hindsight dump server.trace | grep 'write main.counter'
+
+The exit status is 65 if the recording was cut short, else 0.`,
+			flags: []string{"output"},
+		},
+		{
+			name: "version", run: runVersion,
+			short: "print the version of hindsight and the versions of Go that it knows",
+		},
+		{
+			name: "help", synopsis: "[command]", run: runHelp,
+			short: "explain hindsight or one of its commands",
+		},
+	}
+}
+
+// laterCommands have been promised but cannot be used yet.
+var laterCommands = []string{"record", "explain", "diff", "merge"}
+
+// commandNamed finds a command; nil if there is none.
+func commandNamed(name string) *command {
+	if slices.Contains(laterCommands, name) {
+		return &command{name: name, run: func(*app, []string) (int, error) {
+			return 0, usage("%s is not available yet", name)
+		}}
+	}
+	for _, c := range commands {
+		if c.name == name {
+			return c
+		}
+	}
+	return nil
+}
+
+// flagSet makes the command's flags, which set o.
+func (c *command) flagSet(o *options) *pflag.FlagSet {
+	flags := pflag.NewFlagSet(c.name, pflag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.Usage = func() {}
+	flags.SortFlags = false
+	o.define(flags, c)
+	return flags
+}
+
+func (c *command) writeHelp(w io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "usage: %s\n", strings.TrimSpace("hindsight "+c.name+" "+c.synopsis))
+	if long := cmp.Or(strings.TrimSpace(c.long), strings.ToUpper(c.short[:1])+c.short[1:]+"."); long != "" {
+		fmt.Fprintf(&b, "\n%s\n", long)
+	}
+	if flags := c.flagSet(new(options)); flags.HasFlags() {
+		fmt.Fprintf(&b, "\nFlags:\n%s", flags.FlagUsages())
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func writeHelp(w io.Writer) error {
+	var b strings.Builder
+	b.WriteString(`Hindsight finds the data races of a Go program after the fact: it records an
+execution, then analyzes the recording.
+
+usage: hindsight COMMAND [flags] [arguments]
+
+`)
+	for _, c := range commands {
+		fmt.Fprintf(&b, "  %-9s %s\n", c.name, c.short)
+	}
+	b.WriteString(`
+To begin with, run the tests of a module, or a program:
+
+	hindsight test ./...
+	hindsight run ./cmd/server
+
+"hindsight help COMMAND" explains a command and its flags.
+
+Exit status: 0 nothing found, 66 something found, 65 nothing found but the
+recording allows no verdict, 2 mistake in the arguments, 1 other failure. "test"
+and "run" exit as the program did if nothing was found.
+`)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func runHelp(a *app, args []string) (int, error) {
+	switch len(args) {
+	case 0:
+		return exitClean, writeHelp(a.stdout)
+	case 1:
+		if c := commandNamed(args[0]); c != nil && c.short != "" {
+			return exitClean, c.writeHelp(a.stdout)
+		}
+		return 0, usage("unknown command %q", args[0])
+	}
+	return 0, usage("help takes one command")
+}
+
+func runVersion(a *app, args []string) (int, error) {
+	if len(args) > 0 {
+		return 0, usage("version takes no arguments")
+	}
+	version, revision := "unknown", ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		version = info.Main.Version
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" && !strings.Contains(version, s.Value[:min(12, len(s.Value))]) {
+				revision = " " + s.Value
+			}
+		}
+	}
+	_, err := fmt.Fprintf(a.stdout, "hindsight %s%s %s %s/%s, records programs of Go %s\n",
+		version, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH, strings.Join(overlay.Supported, " and "))
+	return exitClean, err
+}

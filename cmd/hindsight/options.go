@@ -1,0 +1,87 @@
+package main
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/hindsight-go/hindsight/report"
+	"github.com/spf13/pflag"
+)
+
+// options are what the flags of all commands set.
+type options struct {
+	format   string
+	output   string
+	order    string
+	source   string
+	jobs     int
+	trace    string
+	packages []string
+}
+
+// Flags that commands share.
+var (
+	recordFlags = []string{"trace", "packages"}
+	reportFlags = []string{"format", "output", "order", "source", "jobs"}
+)
+
+// define adds the flags of a command.
+func (o *options) define(flags *pflag.FlagSet, c *command) {
+	for _, name := range c.flags {
+		switch name {
+		case "format":
+			o.defineFormat(flags, c)
+		case "output":
+			flags.StringVar(&o.output, name, "", "write to `FILE`, whose ending decides the format")
+		case "order":
+			flags.StringVar(&o.order, name, "model", "what orders: `ORDER` model, strict or tsan")
+		case "source":
+			flags.StringVar(&o.source, name, "", "look for source files in `DIR` as well")
+		case "jobs":
+			flags.IntVar(&o.jobs, name, 0, "analyze with `N` threads (default as many as there are processors)")
+		case "trace":
+			flags.StringVar(&o.trace, name, "", "keep the trace as `FILE`, those of further processes as FILE.PID")
+		case "packages":
+			flags.StringSliceVar(&o.packages, name, nil, "record the memory accesses of these packages only: `PATTERN,...`")
+		}
+	}
+}
+
+func (o *options) defineFormat(flags *pflag.FlagSet, c *command) {
+	var names []string
+	for _, f := range report.Formats() {
+		if f == report.SVG == (c.name == "graph") || f == report.DOT {
+			names = append(names, string(f))
+		}
+	}
+	flags.StringVar(&o.format, "format", "", "write as `FORMAT` "+strings.Join(names[:len(names)-1], ", ")+" or "+names[len(names)-1])
+}
+
+// check refuses values that no command accepts.
+func (o *options) check() error {
+	if o.order != "" && !slices.Contains([]string{"model", "strict", "tsan"}, o.order) {
+		return usage("--order=%s: want model, strict or tsan", o.order)
+	}
+	if o.jobs < 0 {
+		return usage("--jobs=%d: want a positive number", o.jobs)
+	}
+	return nil
+}
+
+// reportFormat decides the format of a report.
+func (o *options) reportFormat() (report.Format, error) {
+	if o.format != "" {
+		f, err := report.ByName(o.format)
+		if err != nil {
+			return "", usage("--format: %v", err)
+		}
+		if f == report.SVG {
+			return "", usage("--format=svg is for graph: want another format")
+		}
+		return f, nil
+	}
+	if f, ok := report.ByExtension(o.output); ok && f != report.SVG {
+		return f, nil
+	}
+	return report.Text, nil
+}

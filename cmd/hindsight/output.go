@@ -1,0 +1,66 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/hindsight-go/hindsight/analyze/finding"
+	"github.com/hindsight-go/hindsight/report"
+)
+
+// page is the report that "test" and "run" write by themselves.
+const page = "hindsight.html"
+
+// writeOutput writes to --output or, if there is none, to w.
+func (a *app) writeOutput(w io.Writer, write func(io.Writer) error) error {
+	if a.output == "" || a.output == "-" {
+		return write(w)
+	}
+	return writeFile(a.output, write)
+}
+
+// writeFile writes a file once all of its content is there.
+func writeFile(name string, write func(io.Writer) error) error {
+	var b bytes.Buffer
+	if err := write(&b); err != nil {
+		return err
+	}
+	return os.WriteFile(name, b.Bytes(), 0o644)
+}
+
+// writeReport writes a result in a format, to --output or standard output.
+func (a *app) writeReport(r *finding.Result, f report.Format) error {
+	return a.writeOutput(a.stdout, func(w io.Writer) error { return report.Write(w, f, r, report.Options{}) })
+}
+
+// writePage writes a page where the user will find it, and says where.
+func (a *app) writePage(r *finding.Result) error {
+	write := func(w io.Writer) error { return report.Write(w, report.HTML, r, report.Options{}) }
+	name, err := filepath.Abs(page)
+	if err == nil {
+		err = writeFile(name, write)
+	}
+	if err != nil {
+		name = filepath.Join(os.TempDir(), page)
+		if writeFile(name, write) != nil {
+			return err
+		}
+	}
+	a.note("report written to %s", name)
+	return nil
+}
+
+// status is the exit status for a result.
+func status(r *finding.Result) int {
+	switch r.Verdict {
+	case finding.Races, finding.Findings:
+		return exitFound
+	case finding.None:
+		if r.Coverage.Complete {
+			return exitClean
+		}
+	}
+	return exitInconclusive
+}
