@@ -15,6 +15,12 @@ var editsSystem = []Edit{
 	{Name: "system goroutines", File: "runtime/proc.go",
 		Old: "newg.racectx = racegostart(callerpc)",
 		New: "if isSystemGoroutine(newg, true) { newg.racectx = 0 } else { newg.racectx = racegostart(callerpc) }"},
+
+	// Timers run in a context that has no parent: who looks first whether a
+	// timer is due has nothing to do with it.
+	{Name: "timers", File: "runtime/time.go",
+		Old: "= racegostart(abi.FuncPCABIInternal((*timers).run) + sys.PCQuantum)",
+		New: "= racectxstart(abi.FuncPCABIInternal((*timers).run)+sys.PCQuantum, 0)"},
 }
 
 // editsChan tell a send from a receive, whose it is, and the slot of the buffer,

@@ -128,6 +128,11 @@ func raceIdentify(fd int) (f raceFD) {
 		if getsockname(fd, &sa, &n) != nil {
 			return
 		}
+		switch sa.Addr.Family {
+		case AF_INET, AF_INET6, AF_UNIX:
+		default:
+			return // to the kernel, to a host: nothing is known of the other end
+		}
 		f.local = raceEndpoint(unsafe.Pointer(&sa), n)
 		n = SizeofSockaddrAny
 		if getpeername(fd, &sa, &n) != nil {
@@ -156,8 +161,11 @@ func (f *raceFD) direction(from, to raceEnd) uint64 {
 
 // raceEndpoint reduces a socket address to what is the same wherever it is
 // asked for: an IPv4 address is its mapped IPv6 address, zones do not count.
+// What it reads is within n bytes, though the types that it reads them by are
+// larger.
 //
 //go:norace
+//go:nocheckptr
 func raceEndpoint(sa unsafe.Pointer, n _Socklen) (e raceEnd) {
 	if sa == nil || n < 2 {
 		return
@@ -278,8 +286,10 @@ func raceIOSend(fd int, p []byte, to unsafe.Pointer, tolen _Socklen) {
 
 // raceIORecv is called after n bytes were received on fd from the address from.
 func raceIORecv(fd, n int, p []byte, from *RawSockaddrAny) {
-	if n > 0 {
-		race.WriteRange(unsafe.Pointer(&p[0]), min(n, len(p)))
+	// The number may exceed the buffer: a byte that carries control messages
+	// when p is empty, a datagram's true length.
+	if m := min(n, len(p)); m > 0 {
+		race.WriteRange(unsafe.Pointer(&p[0]), m)
 	}
 	f := raceIdentify(fd)
 	switch f.kind {
