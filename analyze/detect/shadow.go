@@ -1,0 +1,422 @@
+package detect
+
+import (
+	"github.com/hindsight-go/hindsight/analyze/event"
+	"github.com/hindsight-go/hindsight/analyze/hb"
+)
+
+// kind is what an access conflicts with.
+type kind uint8
+
+const (
+	read kind = iota
+	write
+	atomicRead
+	atomicWrite
+	free // a write after which no access is right
+)
+
+// conflicts says which kinds conflict with each kind, as a set of bits.
+var conflicts = [...]uint8{
+	read:        1<<write | 1<<atomicWrite | 1<<free,
+	write:       1<<read | 1<<write | 1<<atomicRead | 1<<atomicWrite | 1<<free,
+	atomicRead:  1<<write | 1<<free,
+	atomicWrite: 1<<read | 1<<write | 1<<free,
+	free:        1<<read | 1<<write | 1<<atomicRead | 1<<atomicWrite | 1<<free,
+}
+
+// covered says which kinds conflict with nothing but what a kind conflicts
+// with. An earlier access of such a kind, ordered before a later one that
+// covers it, can be forgotten: what is unordered with the earlier is either
+// unordered with the later as well, or between the two in the replay and has
+// been compared with the earlier already.
+var covered = [...]uint8{
+	read:        1<<read | 1<<atomicRead,
+	write:       1<<read | 1<<write | 1<<atomicRead | 1<<atomicWrite,
+	atomicRead:  1 << atomicRead,
+	atomicWrite: 1<<atomicRead | 1<<atomicWrite,
+	free:        1<<read | 1<<write | 1<<atomicRead | 1<<atomicWrite | 1<<free,
+}
+
+func kindOf(op event.Op) kind {
+	switch op {
+	case event.Read, event.MisuseRead:
+		return read
+	case event.AtomicLoad, event.AtomicCASFail:
+		return atomicRead
+	case event.AtomicStore, event.AtomicRMW:
+		return atomicWrite
+	case event.Free:
+		return free
+	}
+	return write
+}
+
+func (k kind) writes() bool { return k != read && k != atomicRead }
+
+// past is an access that may still turn out to be unordered with a later one.
+type past struct {
+	g     event.G
+	t     hb.Time
+	cycle uint32
+	mask  uint8 // bytes of the word
+	kind  kind
+}
+
+// shadow finds the racy bytes of an execution in one go. For every word of 8
+// bytes it holds the accesses that no later one covers; a byte for which two
+// conflicting unordered accesses were seen is racy and needs no more memory.
+//
+// It errs on one side only. An access may be delivered before the Alloc of the
+// life it belongs to, and then is compared with the life before: so some racy
+// bytes are none, and the pairs decide. No racy byte is missed.
+//
+// Memory is 4 bytes a word in every page touched and 20 for every remembered
+// access, in slabs that the garbage collector does not look into.
+type shadow struct {
+	pages map[uint64]*page
+	last  *page // the page used last, number lastN
+	lastN uint64
+
+	slabs []*[slabLen]cell
+	used  uint32 // cells ever taken, the first is never
+	spare uint32 // list of cells given back
+
+	large map[uint64]*crowd // words with many accesses
+	racy  map[uint64]uint8  // by word
+}
+
+// Words of a page, by number: 0, nothing; else the first cell of a list, or
+// crowded, then the word is in large. A word with racy bytes has flagged set.
+type page [pageWords]uint32
+
+const (
+	pageWords = 512
+	slabLen   = 1 << 14
+
+	flagged uint32 = 1 << 31
+	crowded uint32 = 1<<31 - 1
+
+	// manyCells is the length of the list at which a word becomes a crowd.
+	manyCells = 24
+)
+
+type cell struct {
+	past
+	next uint32
+}
+
+// crowd is a word that many goroutines access, none of them ordered. Accesses
+// are kept by kind, and those of one goroutine found by a map, so that a
+// hundred thousand readers are not compared with each other.
+type crowd [free + 1]struct {
+	list  []past
+	index map[crowdKey]int // places in list
+	limit int              // length of list at which ordered accesses are swept out
+}
+
+type crowdKey struct {
+	g    event.G
+	mask uint8
+}
+
+func newShadow() *shadow {
+	return &shadow{
+		pages: map[uint64]*page{}, used: 1,
+		large: map[uint64]*crowd{}, racy: map[uint64]uint8{},
+		lastN: ^uint64(0),
+	}
+}
+
+// word returns the place of a word in its page, nil if there is none and none
+// is to be made.
+func (s *shadow) word(w uint64, make bool) *uint32 {
+	n := w / pageWords
+	if n != s.lastN {
+		p := s.pages[n]
+		if p == nil {
+			if !make {
+				return nil
+			}
+			p = new(page)
+			s.pages[n] = p
+		}
+		s.last, s.lastN = p, n
+	}
+	return &s.last[w%pageWords]
+}
+
+func (s *shadow) cell(i uint32) *cell { return &s.slabs[i/slabLen][i%slabLen] }
+
+func (s *shadow) take() uint32 {
+	if i := s.spare; i != 0 {
+		s.spare = s.cell(i).next
+		return i
+	}
+	i := s.used
+	s.used++
+	if int(i/slabLen) == len(s.slabs) {
+		s.slabs = append(s.slabs, new([slabLen]cell))
+	}
+	return i
+}
+
+func (s *shadow) give(i uint32) {
+	s.cell(i).next = s.spare
+	s.spare = i
+}
+
+// masks calls f for every word that [addr, addr+size) touches, with the bytes
+// it touches of it.
+func masks(addr, size uint64, f func(w uint64, mask uint8)) {
+	for w, end := addr/8, (addr+size-1)/8; ; w++ {
+		mask := uint8(0xff)
+		if w == addr/8 {
+			mask &= 0xff << (addr % 8)
+		}
+		if w == end {
+			mask &= 0xff >> (7 - (addr+size-1)%8)
+			f(w, mask)
+			return
+		}
+		f(w, mask)
+	}
+}
+
+// access notes an access by a goroutine with clock c, in its segment t.
+func (s *shadow) access(addr, size uint64, a past, c *hb.Clock) {
+	if addr%8+size <= 8 {
+		a.mask = 0xff >> (8 - size) << (addr % 8)
+		s.accessWord(addr/8, a, c)
+		return
+	}
+	masks(addr, size, func(w uint64, mask uint8) {
+		a.mask = mask
+		s.accessWord(w, a, c)
+	})
+}
+
+func (s *shadow) accessWord(w uint64, a past, c *hb.Clock) {
+	at := s.word(w, true)
+	ref := *at
+	if ref&flagged != 0 {
+		if a.mask &^= s.racy[w]; a.mask == 0 {
+			return
+		}
+	}
+	first := ref &^ flagged
+	if first == crowded {
+		s.flag(w, at, s.large[w].access(a, c))
+		return
+	}
+	var racy uint8
+	n, known := 0, false
+	for prev, i := uint32(0), first; i != 0; {
+		e := s.cell(i)
+		next := e.next
+		both := e.mask & a.mask
+		if both == 0 {
+			prev, i, n = i, next, n+1
+			continue
+		}
+		if e.g == a.g && e.t == a.t && e.mask|a.mask == e.mask && 1<<a.kind&covered[e.kind] != 0 && e.kind != free {
+			// Nothing new, but it now belongs to the newer life.
+			e.cycle, known = a.cycle, true
+			prev, i, n = i, next, n+1
+			continue
+		}
+		before := e.g == a.g || e.t <= c.At(e.g)
+		if !before && 1<<e.kind&conflicts[a.kind] != 0 || before && e.kind == free {
+			racy |= both
+		}
+		if before && 1<<e.kind&covered[a.kind] != 0 {
+			e.mask &^= both
+		}
+		if e.mask &^= racy; e.mask == 0 {
+			if prev == 0 {
+				first = next
+				*at = ref&flagged | first
+			} else {
+				s.cell(prev).next = next
+			}
+			s.give(i)
+			i = next
+			continue
+		}
+		prev, i, n = i, next, n+1
+	}
+	if racy != 0 {
+		s.flag(w, at, racy)
+		a.mask &^= racy
+	}
+	if a.mask == 0 || known {
+		return
+	}
+	if n >= manyCells {
+		s.crowd(w, at, a, c)
+		return
+	}
+	i := s.take()
+	*s.cell(i) = cell{a, first}
+	*at = *at&flagged | i
+}
+
+// flag marks bytes of a word as racy.
+func (s *shadow) flag(w uint64, at *uint32, mask uint8) {
+	if mask != 0 {
+		*at |= flagged
+		s.racy[w] |= mask
+	}
+}
+
+// crowd makes a crowd of a word's list and the access a.
+func (s *shadow) crowd(w uint64, at *uint32, a past, c *hb.Clock) {
+	k := new(crowd)
+	for i := *at &^ flagged; i != 0; {
+		e := s.cell(i)
+		k.add(e.past)
+		next := e.next
+		s.give(i)
+		i = next
+	}
+	s.large[w] = k
+	*at = *at&flagged | crowded
+	s.flag(w, at, k.access(a, c))
+}
+
+func (k *crowd) add(a past) {
+	of := &k[a.kind]
+	if of.index == nil {
+		of.index = map[crowdKey]int{}
+	}
+	key := crowdKey{a.g, a.mask}
+	if i, ok := of.index[key]; ok {
+		of.list[i] = a // same goroutine, later: covers the one before
+		return
+	}
+	of.index[key] = len(of.list)
+	of.list = append(of.list, a)
+}
+
+// access adds an access and returns the bytes found racy.
+func (k *crowd) access(a past, c *hb.Clock) (racy uint8) {
+	for kd := range k {
+		of := &k[kd]
+		against := 1<<kd&conflicts[a.kind] != 0
+		covers := 1<<kd&covered[a.kind] != 0
+		if !against && (!covers || len(of.list) <= of.limit) {
+			continue
+		}
+		k.sweep(kd, func(e *past) {
+			both := e.mask & a.mask
+			if both == 0 {
+				return
+			}
+			before := e.g == a.g || e.t <= c.At(e.g)
+			if against && !before || before && e.kind == free {
+				racy |= both
+			}
+			if before && covers {
+				e.mask &^= both
+			}
+			e.mask &^= racy
+		})
+	}
+	if a.mask &^= racy; a.mask != 0 {
+		k.add(a)
+	}
+	return racy
+}
+
+// sweep calls f, which may take bytes away, for all accesses of a kind.
+func (k *crowd) sweep(kd int, f func(*past)) {
+	of := &k[kd]
+	kept, changed := of.list[:0], false
+	for _, e := range of.list {
+		mask := e.mask
+		f(&e)
+		changed = changed || e.mask != mask
+		if e.mask != 0 {
+			kept = append(kept, e)
+		}
+	}
+	of.list = kept
+	of.limit = max(2*len(kept), manyCells)
+	if !changed {
+		return
+	}
+	clear(of.index)
+	for i, e := range kept {
+		of.index[crowdKey{e.g, e.mask}] = i
+	}
+}
+
+// cut ends the lives in [addr, addr+size): what was accessed there in cycles
+// before the given one is forgotten.
+func (s *shadow) cut(addr, size uint64, cycle uint32) {
+	if size == 0 {
+		return
+	}
+	first, last := addr/8, (addr+size-1)/8
+	for n := first / pageWords; n <= last/pageWords; n++ {
+		if last/pageWords-n > uint64(len(s.pages)) {
+			for p := range s.pages { // a huge range, few pages
+				if p >= n && p <= last/pageWords {
+					s.cutWords(addr, size, max(first, p*pageWords), min(last, p*pageWords+pageWords-1), cycle)
+				}
+			}
+			return
+		}
+		s.cutWords(addr, size, max(first, n*pageWords), min(last, n*pageWords+pageWords-1), cycle)
+	}
+}
+
+// cutWords cuts the words from first to last, all of one page.
+func (s *shadow) cutWords(addr, size, first, last uint64, cycle uint32) {
+	if s.word(first, false) == nil {
+		return
+	}
+	for w := first; w <= last; w++ {
+		at := s.word(w, false)
+		if *at&^flagged == 0 {
+			continue
+		}
+		mask := uint8(0xff)
+		if w == addr/8 {
+			mask &= 0xff << (addr % 8)
+		}
+		if w == (addr+size-1)/8 {
+			mask &= 0xff >> (7 - (addr+size-1)%8)
+		}
+		s.cutWord(w, at, mask, cycle)
+	}
+}
+
+func (s *shadow) cutWord(w uint64, at *uint32, mask uint8, cycle uint32) {
+	if *at&^flagged == crowded {
+		k := s.large[w]
+		for kd := range k {
+			k.sweep(kd, func(e *past) {
+				if e.cycle < cycle {
+					e.mask &^= mask
+				}
+			})
+		}
+		return
+	}
+	var first uint32
+	for i := *at &^ flagged; i != 0; {
+		e := s.cell(i)
+		next := e.next
+		if e.cycle < cycle {
+			e.mask &^= mask
+		}
+		if e.mask == 0 {
+			s.give(i)
+		} else {
+			e.next, first = first, i
+		}
+		i = next
+	}
+	*at = *at&flagged | first
+}
