@@ -22,6 +22,7 @@ type linkStep struct {
 	GOMODCACHE string
 	Modules    []module
 	Unapplied  []string `json:",omitempty"`
+	Scope      []string `json:",omitempty"`
 }
 
 // A module is a main module.
@@ -40,6 +41,7 @@ type Meta struct {
 	Dirs            map[string]string `json:"dirs"`              // roots of file names: "goroot", "modcache", and by main module
 	Files           map[string]string `json:"files"`             // SHA-256 of the main modules' Go files
 	NotInstrumented []string          `json:"notInstrumented"`   // packages
+	Scope           []string          `json:"scope,omitempty"`   // patterns of the packages chosen by the user; then NotInstrumented is empty
 	Unapplied       []string          `json:"unapplied"`         // edits of the standard library that could not be made
 	Foreign         bool              `json:"foreign,omitempty"` // it has code that is not Go's
 }
@@ -67,6 +69,7 @@ func (l linkStep) finish(file string) error {
 		NotInstrumented: []string{},
 		Unapplied:       append([]string{}, l.Unapplied...),
 	}
+	meta.Scope = l.Scope
 	if l.Mirror != "" {
 		meta.Dirs["goroot"] = l.Mirror
 	}
@@ -92,6 +95,9 @@ func (l linkStep) finish(file string) error {
 			return fmt.Errorf("%s: %w", file, err)
 		}
 		l.hashFiles(files, &meta)
+		if len(l.Scope) > 0 {
+			meta.NotInstrumented = []string{}
+		}
 	}
 	vars = append(vars, symbols(f)...)
 	return appendTrailer(file, arrange(vars), meta)

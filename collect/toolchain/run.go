@@ -18,6 +18,8 @@ type Outcome struct {
 // Run is go run. It builds the program, then runs it in the place where go run
 // would. Every process of it makes a trace in o.Traces.
 func Run(o Options) (Outcome, error) {
+	var arguments []string // the program's: none of go run's business
+	o.Args, arguments = splitRun(o.Args)
 	c, err := prepare(o, false)
 	if err != nil {
 		return Outcome{}, err
@@ -25,20 +27,6 @@ func Run(o Options) (Outcome, error) {
 	if err := c.coverMode(); err != nil {
 		return Outcome{}, err
 	}
-	// The program's arguments are none of go run's business.
-	first := 0
-	for first < len(c.args) && c.args[first].name != "" {
-		first++
-	}
-	last := first
-	for last < len(c.args) && strings.HasSuffix(c.args[last].text[0], ".go") {
-		last++
-	}
-	if last == first {
-		last = min(first+1, len(c.args))
-	}
-	arguments := c.args[last:].args()
-	c.args = c.args[:last]
 
 	var wrapper []string
 	for _, w := range append(c.env.take("exec"), c.args.take("exec")...) {
@@ -87,4 +75,22 @@ func Run(o Options) (Outcome, error) {
 		return Outcome{}, err
 	}
 	return Outcome{Status: status, Started: true, Pid: cmd.Process.Pid}, nil
+}
+
+// splitRun separates the flags and the package of go run from the program's
+// arguments.
+func splitRun(args []string) (gos, programs []string) {
+	list := parse(args, false)
+	n := 0
+	for n < len(list) && list[n].name != "" {
+		n++
+	}
+	first := n
+	for n < len(list) && strings.HasSuffix(list[n].text[0], ".go") {
+		n++
+	}
+	if n == first {
+		n = min(first+1, len(list))
+	}
+	return list[:n].args(), list[n:].args()
 }

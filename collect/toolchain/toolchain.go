@@ -153,13 +153,15 @@ func prepare(o Options, anywhere bool) (*command, error) {
 		tags = strings.Join(append(strings.FieldsFunc(w.value, func(r rune) bool { return r == ',' || r == ' ' }), tags), ",")
 	}
 	c.ours = append(c.ours, "-tags="+tags)
-	c.perPackage("gcflags", both("gcflags"), "-race")
+	if err := c.instrument(both("gcflags"), o.Packages); err != nil {
+		return nil, err
+	}
 	linker := "-s=false -w=false" // the table of variables is made from DWARF
 	if c.GOARCH == "arm64" {
 		linker += " -race" // a higher limit for nosplit functions
 	}
 	c.perPackage("ldflags", both("ldflags"), linker)
-	if err := c.toolexec(both("toolexec"), plan.Unapplied); err != nil {
+	if err := c.toolexec(both("toolexec"), plan.Unapplied, o.Packages); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -168,6 +170,68 @@ func prepare(o Options, anywhere bool) (*command, error) {
 // last is the flag of one of the names that counts.
 func (c *command) last(names ...string) (word, bool) {
 	return slices.Concat(c.env, c.args).last(names...)
+}
+
+// instrument switches on the compiler's instrumentation: of all packages, or of
+// those that match patterns. In the latter case atomics must remain calls in
+// every other package, and synchronization is recorded as always.
+func (c *command) instrument(users words, patterns []string) error {
+	if len(patterns) == 0 {
+		c.perPackage("gcflags", users, "-race")
+		return nil
+	}
+	if len(users) > 0 {
+		return &UsageError{"-gcflags cannot be combined with a choice of packages to record"}
+	}
+	atomics, err := c.importers("sync/atomic")
+	if err != nil {
+		return err
+	}
+	for _, path := range atomics {
+		if !ofRuntime(path) {
+			c.ours = append(c.ours, "-gcflags="+path+"=-d=ssa/intrinsics/off")
+		}
+	}
+	for _, pattern := range append([]string{"sync", "sync/atomic", "internal/sync"}, patterns...) {
+		c.ours = append(c.ours, "-gcflags="+pattern+"=-race")
+	}
+	return nil
+}
+
+// importers lists those of the packages to build and of their dependencies that
+// import path.
+func (c *command) importers(path string) ([]string, error) {
+	args := []string{"list", "-deps", "-test", "-e", "-f", "{{.ImportPath}}\t{{range .Imports}}{{.}} {{end}}"}
+	for _, flag := range c.ours {
+		if strings.HasPrefix(flag, "-tags=") || strings.HasPrefix(flag, "-overlay=") {
+			args = append(args, flag)
+		}
+	}
+	for _, w := range c.args {
+		if w.name == "" && (w.text[0] == "-args" || w.text[0] == "--args") {
+			break
+		}
+		if w.name == "" || w.name == "mod" || w.name == "modfile" {
+			args = append(args, w.text...)
+		}
+	}
+	cmd := c.goCommand(args...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("go list: %w\n%s", err, bytes.TrimSpace(stderr.Bytes()))
+	}
+	var list []string
+	for line := range strings.Lines(string(out)) {
+		importer, imports, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		if slices.Contains(strings.Fields(imports), path) {
+			importer, _, _ = strings.Cut(importer, " ") // "p [p.test]"
+			list = append(list, importer)
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list), nil
 }
 
 // perPackage adds flags to all packages and to each of the user's own settings,
@@ -245,12 +309,12 @@ func (c *command) abs(name string) string {
 }
 
 // toolexec arranges that the link step passes through [Main].
-func (c *command) toolexec(users words, unapplied []string) error {
+func (c *command) toolexec(users words, unapplied, scope []string) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	link := linkStep{GOROOT: c.GOROOT, GOMODCACHE: c.GOMODCACHE, Unapplied: unapplied, Modules: c.modules()}
+	link := linkStep{GOROOT: c.GOROOT, GOMODCACHE: c.GOMODCACHE, Unapplied: unapplied, Scope: scope, Modules: c.modules()}
 	if c.root != "" {
 		link.Mirror = c.root
 	}

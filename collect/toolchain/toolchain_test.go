@@ -278,6 +278,22 @@ func TestMergedFlags(t *testing.T) {
 	}
 }
 
+func TestPackages(t *testing.T) {
+	needsELF(t)
+	tree(t, map[string]string{"go.mod": goMod, "main.go": program})
+	o, _, stderr, _ := options(t, "-o", "prog", ".")
+	o.Packages = []string{"./..."}
+	if status, err := Build(o); status != 0 || err != nil {
+		t.Fatalf("%d, %v\n%s", status, err, stderr)
+	}
+	if out, err := exec.Command("./prog").CombinedOutput(); err != nil {
+		t.Errorf("the program does not run: %v\n%s", err, out)
+	}
+	if _, meta := trailer(t, "prog"); !slices.Equal(meta.Scope, o.Packages) || len(meta.NotInstrumented) != 0 {
+		t.Errorf("metadata %+v", meta)
+	}
+}
+
 func TestConflicts(t *testing.T) {
 	tree(t, map[string]string{"go.mod": goMod, "main.go": program})
 	c, err := prepare(Options{}, true)
