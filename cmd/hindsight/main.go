@@ -46,10 +46,12 @@ type app struct {
 	stdout, stderr io.Writer
 	temp           temp
 	sources        *sources
+	progress       *progress
 }
 
 // note tells the user something on standard error.
 func (a *app) note(format string, args ...any) {
+	a.progress.clear()
 	fmt.Fprintf(a.stderr, "hindsight: "+format+"\n", args...)
 }
 
@@ -60,7 +62,7 @@ func usage(format string, args ...any) error {
 
 // run is the whole command: it returns the exit status.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, progress: newProgress(stderr)}
 	defer a.temp.clean()
 	if len(args) == 0 {
 		writeHelp(stderr)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"io"
 	"os"
 	"path/filepath"
@@ -21,13 +20,17 @@ func (a *app) writeOutput(w io.Writer, write func(io.Writer) error) error {
 	return writeFile(a.output, write)
 }
 
-// writeFile writes a file once all of its content is there.
+// writeFile creates a file.
 func writeFile(name string, write func(io.Writer) error) error {
-	var b bytes.Buffer
-	if err := write(&b); err != nil {
+	f, err := os.Create(name)
+	if err != nil {
 		return err
 	}
-	return os.WriteFile(name, b.Bytes(), 0o644)
+	err = write(f)
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	return err
 }
 
 // writeReport writes a result in a format, to --output or standard output.
