@@ -127,9 +127,9 @@ func readDWARF(data *dwarf.Data, meta *Meta) (vars []Variable, files []string, e
 				r.SkipChildren()
 				continue
 			}
-			skip = ofRuntime(name)
+			skip = inRuntime(name)
 			producer, _ := e.Val(dwarf.AttrProducer).(string)
-			if _, flags, ok := strings.Cut(producer, ";"); ok && !skip && !slices.Contains(strings.FieldsFunc(flags, isSeparator), "-race") {
+			if _, flags, ok := strings.Cut(producer, ";"); ok && !neverInstrumented(name) && !slices.Contains(strings.FieldsFunc(flags, isSeparator), "-race") {
 				meta.NotInstrumented = append(meta.NotInstrumented, name)
 			}
 			if lr, err := data.LineReader(e); err == nil && lr != nil {
@@ -155,12 +155,20 @@ func readDWARF(data *dwarf.Data, meta *Meta) (vars []Variable, files []string, e
 
 func isSeparator(r rune) bool { return r == ' ' || r == ';' }
 
-// ofRuntime reports whether the compiler never instruments a package, because
-// the recorder runs in it or below it.
-func ofRuntime(pkg string) bool {
-	return pkg == "runtime" || strings.HasPrefix(pkg, "runtime/internal/") || strings.HasPrefix(pkg, "internal/runtime/") ||
-		slices.Contains([]string{"internal/abi", "internal/bytealg", "internal/chacha8rand", "internal/coverage/rtcov", "internal/cpu",
-			"internal/goarch", "internal/godebugs", "internal/goexperiment", "internal/goos", "internal/profilerecord", "internal/stringslite"}, pkg)
+// inRuntime reports whether a package is the runtime or a part of it: the
+// variables of these are none of a program's business.
+func inRuntime(pkg string) bool {
+	return pkg == "runtime" || strings.HasPrefix(pkg, "runtime/internal/") || strings.HasPrefix(pkg, "internal/runtime/")
+}
+
+// neverInstrumented reports whether the compiler leaves a package alone, because
+// the runtime imports it.
+func neverInstrumented(pkg string) bool {
+	return inRuntime(pkg) || slices.Contains([]string{
+		"internal/abi", "internal/byteorder", "internal/chacha8rand", "internal/coverage/rtcov", "internal/cpu",
+		"internal/goarch", "internal/godebugs", "internal/goexperiment", "internal/goos", "internal/profilerecord",
+		"internal/strconv", "internal/stringslite",
+	}, pkg)
 }
 
 // hashFiles fills in meta.Files. With -trimpath a file's name begins with the
@@ -200,7 +208,7 @@ func symbols(f *elf.File) []Variable {
 			continue
 		}
 		pkg, _, ok := splitName(s.Name)
-		if ok && f.Sections[s.Section].Flags&elf.SHF_WRITE != 0 && !ofRuntime(pkg) && !strings.Contains(pkg, ":") {
+		if ok && f.Sections[s.Section].Flags&elf.SHF_WRITE != 0 && !inRuntime(pkg) && !strings.Contains(pkg, ":") {
 			vars = append(vars, Variable{Addr: s.Value, Size: s.Size, Name: plainName(s.Name)})
 		}
 	}

@@ -188,7 +188,7 @@ func (c *command) instrument(users words, patterns []string) error {
 		return err
 	}
 	for _, path := range atomics {
-		if !ofRuntime(path) {
+		if !neverInstrumented(path) {
 			c.ours = append(c.ours, "-gcflags="+path+"=-d=ssa/intrinsics/off")
 		}
 	}
