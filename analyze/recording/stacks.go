@@ -277,10 +277,14 @@ func (rec *Recording) accidental(f string) bool {
 	return slices.Contains(accidentalFuncs, f)
 }
 
-// accidentalFuncs are the functions whose annotations protect the runtime's own data.
+// accidentalFuncs are the functions whose annotations protect the runtime's own
+// data, or stand for an order that the memory model does not promise.
 var accidentalFuncs = []string{
-	"runtime.runtime_setProfLabel", "runtime.newproc1", "runtime.runtime_expandFinalInlineFrame",
-	"runtime.(*profBuf).read", "runtime.readMetrics", "runtime.readMetricNames", "runtime.metricsLock", "runtime.metricsUnlock",
+	"runtime.runtime_setProfLabel", "runtime.newproc1", "runtime.(*profBuf).read",
+	"runtime.goroutineProfileInternal", "runtime.goroutineProfileWithLabelsConcurrent", "runtime.doRecordGoroutineProfile",
+	"runtime.metricsLock", "runtime.metricsUnlock",
+	"runtime.(*godebugInc).IncNonDefault", "runtime.reflectOffsLock", "runtime.reflectOffsUnlock",
+	"runtime.cgocall", "runtime.cgocallbackg1",
 	"runtime.(*wakeableSleep).sleep", "runtime.(*wakeableSleep).wake", "runtime.(*wakeableSleep).close",
 	"runtime.traceAdvance", "runtime.readTrace0", "runtime.runCleanups",
 }

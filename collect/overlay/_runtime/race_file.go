@@ -177,6 +177,7 @@ func racereader() {
 			racetee(buf)
 		}
 	}
+	raceteeend()
 	semrelease(&racedone)
 }
 
@@ -197,7 +198,7 @@ func racewriteall(p unsafe.Pointer, n int) {
 		case m > 0:
 			p = unsafe.Pointer(uintptr(p) + uintptr(m))
 			n -= int(m)
-		case m == -_EINTR || m == -_EAGAIN:
+		case m == -raceEINTR || m == -raceEAGAIN:
 		default:
 			racefailed.Store(true)
 			println("hindsight: cannot write the recording (error", -m, "); the program goes on unrecorded")
@@ -331,15 +332,34 @@ func racefinish() {
 }
 
 // racedie saves what it can when the process dies by a panic, a fatal error or
-// a signal, on whatever stack that is found out. The tracer cannot be run any
-// more, so its buffers are copied as they are and the Ps' last chunks appended
-// as a batch of strings; package analyze/recording finds the chunks in them.
+// a signal. A signal that is forwarded finds this out on the signal's stack while
+// g is still the interrupted goroutine.
 //
-//go:nowritebarrierrec
+//go:nosplit
 func racedie(reason uint64) {
 	if !raceon || racefinished.Load() != 0 || !racedying.CompareAndSwap(0, 1) {
 		return
 	}
+	gp := getg()
+	sp := sys.GetCallerSP()
+	switch {
+	case gp == gp.m.g0 || gp == gp.m.gsignal || sp < gp.stack.lo || sp > gp.stack.hi:
+		if sp < gp.stack.lo || sp > gp.stack.hi {
+			setg(gp.m.gsignal)
+		}
+		racesave(reason)
+		setg(gp)
+	default:
+		systemstack(func() { racesave(reason) })
+	}
+}
+
+// racesave is racedie on the system's or the signal's stack. The tracer cannot
+// be run any more, so its buffers are copied as they are and the Ps' last chunks
+// appended as batches of strings; package analyze/recording finds the chunks in them.
+//
+//go:nowritebarrierrec
+func racesave(reason uint64) {
 	if buf := trace.reading; buf != nil {
 		racedump(buf)
 	}
@@ -416,7 +436,7 @@ func racerawwrite(p unsafe.Pointer, n int32) {
 	for n > 0 {
 		m := write1(uintptr(racefd), p, n)
 		if m <= 0 {
-			if m == -_EINTR {
+			if m == -raceEINTR {
 				continue
 			}
 			return
@@ -431,5 +451,3 @@ func racerawwrite(p unsafe.Pointer, n int32) {
 //
 //go:nosplit
 func raceownstrace() bool { return raceon }
-
-var _ = sys.GetCallerPC

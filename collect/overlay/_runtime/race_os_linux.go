@@ -145,3 +145,8 @@ var (
 	raceexe  = [...]byte{'/', 'p', 'r', 'o', 'c', '/', 's', 'e', 'l', 'f', '/', 'e', 'x', 'e', 0}
 	racefoot [8]uint64
 )
+
+const (
+	raceEINTR  = 4
+	raceEAGAIN = 11
+)

@@ -13,3 +13,8 @@ func raceopen(name string) bool {
 }
 
 func racemapvars() {}
+
+const (
+	raceEINTR  = 4
+	raceEAGAIN = 35
+)

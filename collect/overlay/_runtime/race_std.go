@@ -360,6 +360,20 @@ func racetee(buf []byte) {
 	}
 }
 
+// raceteeend says that nothing more will come: the recording has ended.
+func raceteeend() {
+	s := &racesub
+	lock(&s.lock)
+	ok := s.on
+	if ok {
+		s.put(&racechunk{})
+	}
+	unlock(&s.lock)
+	if ok {
+		semrelease(&s.items)
+	}
+}
+
 // put appends to the list; s.lock is held.
 func (s *racesubtype) put(c *racechunk) {
 	if s.tail == nil {
