@@ -104,4 +104,9 @@ func (a *app) analyzeInput(name string) (*finding.Result, error) {
 
 func (a *app) merge(rs []*finding.Result) *finding.Result { return rs[0] }
 
-func runGraph(a *app, args []string) (int, error) { return 0, errors.New("not available yet") }
+func runGraph(a *app, args []string) (int, error) {
+	if len(args) != 1 {
+		return 0, usage("graph needs one trace")
+	}
+	return 0, errors.New("not available yet")
+}

@@ -181,7 +181,7 @@ func isText(head []byte) bool {
 		if r == utf8.RuneError && n == 1 {
 			return !utf8.FullRune(head)
 		}
-		if r < ' ' && r != '\t' && r != '\n' && r != '\r' {
+		if r == 0x7f || r < ' ' && r != '\t' && r != '\n' && r != '\r' {
 			return false
 		}
 		head = head[n:]

@@ -34,21 +34,25 @@ func (o *options) define(flags *pflag.FlagSet, c *command) {
 		case "format":
 			o.defineFormat(flags, c)
 		case "output":
-			flags.StringVar(&o.output, name, "", "write to `FILE`, whose ending decides the format")
+			text := "write to `FILE`, whose ending decides the format"
+			if c.name == "dump" {
+				text = "write to `FILE`"
+			}
+			flags.StringVar(&o.output, name, "", text)
 		case "order":
-			flags.StringVar(&o.order, name, "model", "what orders: `ORDER` model, strict or tsan")
+			flags.StringVar(&o.order, name, "model", "which `ORDER` holds: model, strict or tsan")
 		case "source":
 			flags.StringVar(&o.source, name, "", "look for source files in `DIR` as well")
 		case "jobs":
-			flags.IntVar(&o.jobs, name, 0, "analyze with `N` threads (default as many as there are processors)")
+			flags.IntVar(&o.jobs, name, 0, "analyze with `N` threads (default: as many as there are processors)")
 		case "predict":
-			flags.StringVar(&o.predict, name, "off", "search other schedules for races: `MODE` off")
+			flags.StringVar(&o.predict, name, "off", "`MODE` of the search for races of other schedules: off")
 		case "record":
-			flags.StringVar(&o.mode, name, "full", "record every access: `MODE` full")
+			flags.StringVar(&o.mode, name, "full", "`MODE` of recording: full")
 		case "trace":
 			flags.StringVar(&o.trace, name, "", "keep the trace as `FILE`, those of further processes as FILE.PID")
 		case "packages":
-			flags.StringSliceVar(&o.packages, name, nil, "record the memory accesses of these packages only: `PATTERN,...`")
+			flags.StringSliceVar(&o.packages, name, nil, "record memory accesses only in packages that match a `PATTERN,...`")
 		}
 	}
 }
@@ -60,7 +64,7 @@ func (o *options) defineFormat(flags *pflag.FlagSet, c *command) {
 			names = append(names, string(f))
 		}
 	}
-	flags.StringVar(&o.format, "format", "", "write as `FORMAT` "+strings.Join(names[:len(names)-1], ", ")+" or "+names[len(names)-1])
+	flags.StringVar(&o.format, "format", "", "write in this `FORMAT`: "+strings.Join(names[:len(names)-1], ", ")+" or "+names[len(names)-1])
 }
 
 // check refuses values that no command accepts.
