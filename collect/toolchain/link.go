@@ -21,6 +21,8 @@ type linkStep struct {
 	Mirror     string `json:",omitempty"` // used as GOROOT
 	GOMODCACHE string
 	Modules    []module
+	Revision   string   `json:",omitempty"` // go test and go run record none
+	Modified   bool     `json:",omitempty"`
 	Unapplied  []string `json:",omitempty"`
 	Scope      []string `json:",omitempty"`
 }
@@ -86,6 +88,9 @@ func (l linkStep) finish(file string) error {
 		case "vcs.modified":
 			meta.Modified = s.Value == "true"
 		}
+	}
+	if meta.Revision == "" {
+		meta.Revision, meta.Modified = l.Revision, l.Modified
 	}
 	var vars []Variable
 	if data, err := f.DWARF(); err == nil {

@@ -318,6 +318,9 @@ func (c *command) toolexec(users words, unapplied, scope []string) error {
 	if c.root != "" {
 		link.Mirror = c.root
 	}
+	if w, ok := c.last("buildvcs"); !ok || w.value == "auto" || w.on() {
+		link.Revision, link.Modified = revision(link.Modules[0].Dir)
+	}
 	data, err := json.Marshal(link)
 	if err != nil {
 		return err
@@ -342,6 +345,21 @@ func (c *command) toolexec(users words, unapplied, scope []string) error {
 	}
 	c.ours = append(c.ours, "-toolexec="+quoted)
 	return nil
+}
+
+// revision asks git which one a directory is of, and whether files differ from
+// it. Without an answer the revision is empty.
+func revision(dir string) (id string, modified bool) {
+	head := exec.Command("git", "rev-parse", "HEAD")
+	head.Dir = dir
+	out, err := head.Output()
+	if err != nil {
+		return "", false
+	}
+	diff := exec.Command("git", "status", "--porcelain", "--untracked-files=no")
+	diff.Dir = dir
+	changes, err := diff.Output()
+	return strings.TrimSpace(string(out)), err != nil || len(changes) > 0
 }
 
 // modules finds the main modules: of a workspace, several.

@@ -278,6 +278,32 @@ func TestMergedFlags(t *testing.T) {
 	}
 }
 
+func TestRevision(t *testing.T) {
+	needsELF(t)
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("needs git")
+	}
+	tree(t, map[string]string{"go.mod": goMod, "main.go": program})
+	t.Setenv("GOENV", "off") // which may hold a -buildvcs=false
+	for _, args := range []string{"init -q", "add .", "-c user.name=n -c user.email=e@example.com commit -qm first"} {
+		if out, err := exec.Command("git", strings.Fields(args)...).CombinedOutput(); err != nil {
+			t.Fatalf("git %s: %v\n%s", args, err, out)
+		}
+	}
+	out, err := exec.Command("git", "rev-parse", "HEAD").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	build(t, "-buildvcs=false", "-o", "prog", ".")
+	if _, meta := trailer(t, "prog"); meta.Revision != "" {
+		t.Errorf("without VCS: revision %s", meta.Revision)
+	}
+	build(t, "-o", "prog", ".")
+	if _, meta := trailer(t, "prog"); meta.Revision != strings.TrimSpace(string(out)) || meta.Modified {
+		t.Errorf("revision %s, modified %t, want %s", meta.Revision, meta.Modified, out)
+	}
+}
+
 func TestPackages(t *testing.T) {
 	needsELF(t)
 	tree(t, map[string]string{"go.mod": goMod, "main.go": program})
