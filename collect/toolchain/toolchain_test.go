@@ -283,7 +283,7 @@ func TestRevision(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("needs git")
 	}
-	tree(t, map[string]string{"go.mod": goMod, "main.go": program})
+	tree(t, map[string]string{"go.mod": goMod, "main.go": program, ".gitignore": "prog\n"})
 	t.Setenv("GOENV", "off") // which may hold a -buildvcs=false
 	for _, args := range []string{"init -q", "add .", "-c user.name=n -c user.email=e@example.com commit -qm first"} {
 		if out, err := exec.Command("git", strings.Fields(args)...).CombinedOutput(); err != nil {
