@@ -125,11 +125,12 @@ var files = []litmus{
 	{"60c-two-directions-race", race, "main.x", func() {
 		client, server := connection()
 		write(server)
+		again := must(client.File()) // the lock within client orders its reads and writes
 		first(func() {
 			x = 1 //60c
 			write(client)
 		})
-		read(client)
+		read(again)
 		x = 2 //60c
 	}},
 }
