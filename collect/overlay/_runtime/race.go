@@ -456,14 +456,15 @@ func raceaccess(gp *g, kind uint64, addr, size, pc, via uintptr) {
 	}
 	pc32 := racepc(pc)
 	f := &pb.filter[(addr>>3^addr<<6^uintptr(pc32)*0x9E3779B1>>7)%raceFilter]
-	if f.addr == addr && f.pc == pc32 && f.epoch == pb.epoch && f.size == uint32(size) {
+	what, who := uint64(addr)|uint64(size)<<48, uint64(pc32)<<32|uint64(pb.epoch)
+	if f.what == what && f.who == who && size < 1<<16 {
 		return
 	}
 	if !isvalidaddr(unsafe.Pointer(addr)) {
 		pb.foreign++
 		return
 	}
-	f.addr, f.pc, f.epoch, f.size = addr, pc32, pb.epoch, uint32(size)
+	f.what, f.who = what, who
 	if size == 1 && via == 0 && pb.extend(rs, kind, addr, pc32) {
 		return
 	}

@@ -42,13 +42,9 @@ type raceproc struct {
 	foreign  uint64 // accesses outside Go's memory
 	buf      [raceWords + raceSlack]uint64
 	filter   [raceFilter]struct {
-		addr     uintptr
-		pc       uint32
-		epoch    uint32
-		size     uint32
-		reserved uint32
+		what uint64 // address, and size in the upper 16 bits
+		who  uint64 // pc, and epoch
 	}
-
 	runs [raceRuns]racerunning
 
 	// The encoder. Deltas count from the chunk's or the slice's start.

@@ -35,7 +35,9 @@ var (
 	racedying    atomic.Uint32
 	racefailed   atomic.Bool // the file takes no more
 	racestart    int64       // nanoseconds since 1970
-	racedone     uint32      // semaphore: the reader has written all
+
+	racestartnano int64  // the same moment on the monotonic clock
+	racedone      uint32 // semaphore: the reader has written all
 )
 
 // raceparked is a system goroutine that sleeps until the watch wakes it.
@@ -67,7 +69,7 @@ func init() {
 	ctx := gp.racectx
 	gp.racectx = 0 // what follows is ours
 	sec, nsec, _ := time_now()
-	racestart = sec*1e9 + int64(nsec)
+	racestart, racestartnano = sec*1e9+int64(nsec), nanotime()
 	lockInit(&racekeeper.lock, lockRankLeafRank)
 	if err := StartTrace(); err != nil {
 		raceon = false
@@ -91,6 +93,7 @@ func racefacts() {
 	pb.fact("goarch", GOARCH)
 	pb.fact("record", "full")
 	pb.factint("start", racestart)
+	pb.factint("nanotime", racestartnano)
 	pb.factint("textstart", int64(racetext))
 	pb.factint("datastart", int64(racedatastart))
 	pb.factint("dataend", int64(racedataend))

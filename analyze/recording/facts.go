@@ -1,0 +1,89 @@
+package recording
+
+import (
+	"encoding/json"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"github.com/hindsight-go/hindsight/analyze/finding"
+)
+
+// Coverage says what the recording could see. It is complete after a replay.
+func (rec *Recording) Coverage() finding.Coverage {
+	chunks, records, sync := rec.Lost()
+	c := finding.Coverage{
+		Instrumented: rec.Instrumented(),
+		Truncated:    rec.Instrumented() && !rec.Ended() || rec.reader.err != nil,
+		LostChunks:   chunks, LostRecords: records, LostSync: sync,
+		Records: rec.records, Foreign: rec.Foreign(),
+	}
+	c.Complete = c.Instrumented && !c.Truncated && chunks == 0 && records == 0 && sync == 0
+	if b := rec.build(); b != nil {
+		c.NotInstrumented = b.NotInstrumented
+		for _, u := range b.Unapplied {
+			c.Notes = append(c.Notes, "edit of the standard library not made: "+u)
+		}
+	}
+	if rec.last != nil && rec.last.Reason != 0 {
+		c.Notes = append(c.Notes, "the process ended by "+reason(rec.last.Reason))
+	}
+	if rec.reader.err != nil && rec.Instrumented() && !rec.Ended() {
+		c.Notes = append(c.Notes, "the execution trace ends early: "+rec.reader.err.Error())
+	}
+	return c
+}
+
+// reason says why a recording ended, from the end marker.
+func reason(r uint64) string {
+	switch {
+	case r == 1:
+		return "a panic or fatal error"
+	case r == 3:
+		return "syscall.Exit"
+	}
+	return "signal " + strconv.FormatUint(r/2, 10)
+}
+
+// build is the metadata of the link step; nil if there is none.
+func (rec *Recording) build() *buildFacts {
+	var b buildFacts
+	if json.Unmarshal(rec.facts["build"], &b) != nil {
+		return nil
+	}
+	return &b
+}
+
+// buildFacts are the parts of the link step's metadata that matter here.
+type buildFacts struct {
+	NotInstrumented []string `json:"notInstrumented"`
+	Unapplied       []string `json:"unapplied"`
+}
+
+// Run describes the recorded process.
+func (rec *Recording) Run() finding.Run {
+	r := finding.Run{
+		Program: rec.Fact("program"), GoVersion: rec.Fact("go"), GOOS: rec.Fact("goos"), GOARCH: rec.Fact("goarch"),
+		Settings: "record=" + rec.Fact("record"),
+	}
+	for _, g := range rec.gs {
+		if g.goid != 0 && !g.system {
+			r.Goroutines++
+		}
+	}
+	if bi, err := debug.ParseBuildInfo(rec.Fact("modinfo")); err == nil {
+		r.Module, r.Version = bi.Main.Path, bi.Main.Version
+		for _, s := range bi.Settings {
+			if s.Key == "vcs.revision" {
+				r.Revision = s.Value
+			}
+		}
+	}
+	if ns, err := strconv.ParseInt(rec.Fact("start"), 10, 64); err == nil {
+		r.Start = time.Unix(0, ns).UTC().Format(time.RFC3339)
+	}
+	if t0, err := strconv.ParseUint(rec.Fact("nanotime"), 10, 64); err == nil && rec.status.Nanotime > t0 {
+		r.Seconds = float64(rec.status.Nanotime-t0) / 1e9
+	}
+	return r
+}
