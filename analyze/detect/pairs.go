@@ -236,13 +236,12 @@ func (p *pairs) cut(w uint64, mask uint8, cycle uint32) {
 	}
 	kept := x.refs[:0]
 	for _, r := range x.refs {
-		if r.of.cycle < cycle || cycle == allCycles {
+		if r.mask&mask != 0 && r.of.cycle < cycle {
 			r.mask &^= mask
+			delete(p.series, r.of.seriesKey) // complete: what comes is of the next life
 		}
 		if r.mask != 0 {
 			kept = append(kept, r)
-		} else {
-			delete(p.series, r.of.seriesKey) // of a range, its other words keep it
 		}
 	}
 	clear(x.refs[len(kept):])

@@ -216,7 +216,7 @@ func (p *printer) kind(kind string) string {
 }
 
 func (p *printer) event(e *event.Event) {
-	name := Verb(e.Op)
+	name := e.Op.String()
 	if name == "" {
 		return
 	}

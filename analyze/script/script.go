@@ -200,24 +200,6 @@ var verbs = map[string]verb{
 	"skip":            {op: event.Invalid, form: bare, nums: 1},
 }
 
-// opVerbs is the verb of each operation.
-var opVerbs = func() (names [event.NumOps]string) {
-	for name, v := range verbs {
-		if name != "done" && name != "life" {
-			names[v.op] = name
-		}
-	}
-	return names
-}()
-
-// Verb returns an operation's name in scripts.
-func Verb(op event.Op) string {
-	if op < event.NumOps {
-		return opVerbs[op]
-	}
-	return ""
-}
-
 var spaceNames = [...]string{
 	event.SpaceAddr: "addr", event.SpaceChan: "chan", event.SpacePool: "pool", event.SpaceMap: "map",
 	event.SpaceCond: "cond", event.SpaceTimer: "timer", event.SpaceFinal: "final", event.SpaceIO: "io",
