@@ -308,7 +308,7 @@ func (d *Decoder) Next(r *Record) bool {
 		if tag&TagVia != 0 {
 			r.Via = d.pc()
 		}
-		if r.Size == 0 || r.Size > 1<<31 || r.Addr+r.Size < r.Addr {
+		if r.Size == 0 || r.Size > 1<<32 || r.Addr+r.Size < r.Addr {
 			d.fail()
 		}
 	case tag == TagRead|TagRun || tag == TagWrite|TagRun:

@@ -465,43 +465,41 @@ func raceaccess(gp *g, kind uint64, addr, size, pc, via uintptr) {
 		return
 	}
 	f.what, f.who = what, who
-	if size == 1 && via == 0 && pb.extend(rs, kind, addr, pc32) {
+	told := rs.low == rs.depth && rs.mark == rs.depth
+	r := &pb.runs[(pc32>>1^pc32>>9)%raceRuns]
+	if size == 1 && via == 0 && told && r.pc == pc32 && r.ver == pb.ver && pb.extend(r, addr) {
 		return
+	}
+	if !told {
+		pb.tellstack(rs)
+	}
+	size = min(size, 1<<32-1)
+	if pb.n+3 > raceWords {
+		racespill(pb)
 	}
 	if via != 0 {
-		pb.begin(gp, rs, 3)
-		pb.put3((kind+rawVia)<<rawKindShift|uint64(addr), uint64(pc32)<<32|uint64(min(size, 1<<31)), uint64(racepc(via)))
+		pb.put3((kind+rawVia)<<rawKindShift|uint64(addr), uint64(pc32)<<32|uint64(size), uint64(racepc(via)))
 		return
 	}
-	pb.begin(gp, rs, 2)
-	for ; size > 1<<31; size -= 1 << 31 {
-		pb.put2(kind<<rawKindShift|uint64(addr), uint64(pc32)<<32|1<<31)
-		pb.begin(gp, rs, 2)
-		addr += 1 << 31
-	}
 	if size == 1 {
-		pb.runs[racerun(pc32)] = racerunning{pc: pc32, ver: pb.ver, pos: pb.n, last: addr}
+		r.pc, r.ver, r.pos, r.stride, r.last = pc32, pb.ver, pb.n, 0, addr
 	}
 	pb.put2(kind<<rawKindShift|uint64(addr), uint64(pc32)<<32|uint64(size))
 }
 
 // extend makes the access one more of the run that its instruction's last
-// record is, if nothing but accesses has been recorded since and the address is
-// as far from the last as that was from the one before.
+// record is, if the address is as far from the last as that was from the one
+// before. The caller has seen that nothing but accesses has been recorded since.
 //
 //go:nosplit
-func (pb *raceproc) extend(rs *racestate, kind uint64, addr uintptr, pc32 uint32) bool {
-	r := &pb.runs[racerun(pc32)]
-	if r.pc != pc32 || r.ver != pb.ver || rs.low != rs.depth || rs.mark != rs.depth {
-		return false
-	}
+func (pb *raceproc) extend(r *racerunning, addr uintptr) bool {
 	d := addr - r.last
 	w := (*[2]uint64)(unsafe.Pointer(uintptr(unsafe.Pointer(&pb.buf)) + uintptr(r.pos)*8))
 	switch {
 	case r.stride == 0 && d-1 < 1<<16-1:
 		r.stride = uint32(d)
 		w[0] += rawRun << rawKindShift
-		w[1] = uint64(pc32)<<32 | uint64(d)<<16 | 2
+		w[1] = w[1]>>32<<32 | uint64(d)<<16 | 2
 	case r.stride != 0 && d == uintptr(r.stride) && w[1]&0xffff != 0xffff:
 		w[1]++
 	default:
@@ -510,9 +508,6 @@ func (pb *raceproc) extend(rs *racestate, kind uint64, addr uintptr, pc32 uint32
 	r.last = addr
 	return true
 }
-
-//go:nosplit
-func racerun(pc32 uint32) uint32 { return (pc32>>1 ^ pc32>>9) % raceRuns }
 
 // The runtime's own accesses on behalf of user code: callpc is the return pc of
 // the function that does it, pc is that function's start.

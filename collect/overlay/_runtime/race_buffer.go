@@ -19,6 +19,7 @@ import (
 
 const (
 	raceFilter = 4096 // entries of a P's filter
+	raceKnown  = 512
 	raceRuns   = 256  // instructions whose last record may be extended
 	raceWords  = 2048 // of a P's buffer
 	raceSlack  = 32   // words that the buffer still takes when it is full
@@ -46,6 +47,8 @@ type raceproc struct {
 		who  uint64 // pc, and epoch
 	}
 	runs [raceRuns]racerunning
+
+	known [raceKnown]uint32 // pcs that are defined, by their last bits
 
 	// The encoder. Deltas count from the chunk's or the slice's start.
 	stream   uint32
@@ -398,6 +401,13 @@ const (
 
 // room makes sure that the chunk takes n more bytes of records of the current slice.
 func (pb *raceproc) room(n int32) {
+	if pb.cn+n <= raceChunk && pb.inslice {
+		return
+	}
+	pb.makeroom(n)
+}
+
+func (pb *raceproc) makeroom(n int32) {
 	if pb.cn+n > raceChunk {
 		pb.finish(0)
 	}

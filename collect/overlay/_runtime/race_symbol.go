@@ -77,9 +77,17 @@ func raceinitsymbols() {
 
 // symbol defines the return pc pc: the frames that it stands for, innermost first.
 func (pb *raceproc) symbol(pc uint32) {
-	if racepcs.has(uintptr(pc)) || !racepcs.set(uintptr(pc)) {
+	k := &pb.known[pc%raceKnown]
+	if *k == pc {
 		return
 	}
+	*k = pc
+	if !racepcs.has(uintptr(pc)) && racepcs.set(uintptr(pc)) {
+		pb.definesymbol(pc)
+	}
+}
+
+func (pb *raceproc) definesymbol(pc uint32) {
 	abs := racetext + uintptr(pc)
 	fi := findfunc(abs - 1)
 	if !fi.valid() {
@@ -279,9 +287,12 @@ var (
 
 // global defines the variable at address a, if there is one.
 func (pb *raceproc) global(a uint64) {
-	if uintptr(a)-racedatastart >= racedataend-racedatastart || !racepages.set((uintptr(a)-racedatastart)/8) {
-		return
+	if uintptr(a)-racedatastart < racedataend-racedatastart && racepages.set((uintptr(a)-racedatastart)/8) {
+		pb.defineglobals(a)
 	}
+}
+
+func (pb *raceproc) defineglobals(a uint64) {
 	// All variables in the word's eight bytes.
 	for b := a &^ 7; b < a&^7+8; {
 		i := racefindvar(b - racevardelta)
