@@ -1,9 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"sync"
 
+	"github.com/hindsight-go/hindsight/analyze"
 	"github.com/hindsight-go/hindsight/analyze/finding"
+	"golang.org/x/sync/errgroup"
 )
 
 func runAnalyze(a *app, args []string) (int, error) {
@@ -31,23 +38,38 @@ func runAnalyze(a *app, args []string) (int, error) {
 	return found, nil
 }
 
+// oneAtATime is the size in bytes from which inputs are not analyzed at once.
+const oneAtATime = 64 << 20
+
 // analyze analyzes inputs together. It returns an error for each that is
 // unreadable, and no result if all are.
 func (a *app) analyze(names []string) (*finding.Result, []error) {
-	var results []*finding.Result
-	var problems []error
 	a.sources = newSources(a.source)
-	for _, name := range names {
-		r, err := a.analyzeInput(name)
-		if err != nil {
-			problems = append(problems, err)
-			continue
-		}
-		results = append(results, r)
+	results := make([]*finding.Result, len(names))
+	problems := make([]error, len(names))
+	var group errgroup.Group
+	group.SetLimit(cmp.Or(a.jobs, runtime.GOMAXPROCS(0)))
+	var large sync.Mutex
+	for i, name := range names {
+		group.Go(func() error {
+			if info, err := os.Stat(name); err == nil && info.Size() > oneAtATime {
+				large.Lock()
+				defer large.Unlock()
+			}
+			results[i], problems[i] = a.analyzeInput(name)
+			return nil
+		})
 	}
+	group.Wait()
+	results = slices.DeleteFunc(results, func(r *finding.Result) bool { return r == nil })
+	problems = slices.DeleteFunc(problems, func(err error) bool { return err == nil })
 	if len(results) == 0 {
 		return nil, problems
 	}
-	result := a.merge(results)
+	result, err := analyze.Merge(results...)
+	if err != nil {
+		return nil, append(problems, err)
+	}
+	a.sources.fill(result)
 	return result, problems
 }

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/hindsight-go/hindsight/analyze"
 	"github.com/hindsight-go/hindsight/analyze/event"
 	"github.com/hindsight-go/hindsight/analyze/finding"
+	"github.com/hindsight-go/hindsight/analyze/hb"
 	"github.com/hindsight-go/hindsight/analyze/recording"
 	"github.com/hindsight-go/hindsight/analyze/script"
 	"github.com/hindsight-go/hindsight/report"
@@ -80,6 +82,80 @@ func runDump(a *app, args []string) (int, error) {
 	return exitClean, nil
 }
 
+func runGraph(a *app, args []string) (int, error) {
+	if len(args) != 1 {
+		return 0, usage("graph needs one trace")
+	}
+	format, err := a.graphFormat()
+	if err != nil {
+		return 0, err
+	}
+	x, err := a.openExecution(args[0])
+	if err != nil {
+		return 0, err
+	}
+	defer x.Close()
+	result, err := a.find(x)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", args[0], err)
+	}
+	whole, err := analyze.Graph(x, a.mode(), result.Races)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", args[0], err)
+	}
+	err = a.writeOutput(a.stdout, func(w io.Writer) error { return report.WriteGraph(w, format, whole, result.Races) })
+	if err != nil {
+		return 0, err
+	}
+	if x.cut() {
+		a.note("the recording was cut short")
+		return exitInconclusive, nil
+	}
+	return exitClean, nil
+}
+
+// mode is what orders; check has seen to it that it is known.
+func (o *options) mode() hb.Mode {
+	mode, err := hb.ParseMode(o.order)
+	if err != nil {
+		panic(err)
+	}
+	return mode
+}
+
+// find analyzes one execution.
+func (a *app) find(x *execution) (*finding.Result, error) {
+	o := analyze.Options{
+		Order:    a.mode(),
+		Progress: func(pass string, events uint64) { a.progress.set("%s: %d events", pass, events) },
+	}
+	if x.recording == nil {
+		var events uint64
+		if err := x.Replay(func(*event.Event) bool { events++; return true }); err != nil {
+			return nil, err
+		}
+		o.Coverage = analyze.Whole(events)
+	}
+	result, err := analyze.Source(x, o)
+	a.progress.clear()
+	if err != nil || x.recording == nil {
+		return result, err
+	}
+	// What is missing from a recording is known once it has been replayed.
+	events := result.Runs[0].Events
+	result.Coverage = x.recording.Coverage()
+	result.Runs[0] = x.recording.Run()
+	result.Runs[0].Events = events
+	if meta, ok := a.sources.add(x.recording.Fact("build")); ok && result.Runs[0].Revision == "" && meta.Revision != "" {
+		result.Runs[0].Revision = meta.Revision
+		if meta.Modified {
+			result.Runs[0].Revision += "+dirty"
+		}
+	}
+	result.Finish()
+	return result, nil
+}
+
 // analyzeInput gives the result of one input.
 func (a *app) analyzeInput(name string) (*finding.Result, error) {
 	in, err := a.openInput(name)
@@ -87,26 +163,20 @@ func (a *app) analyzeInput(name string) (*finding.Result, error) {
 		return nil, err
 	}
 	defer in.Close()
+	var result *finding.Result
 	switch in.kind {
 	case jsonInput:
-		return report.ReadJSON(in)
+		result, err = report.ReadJSON(in)
 	case pageInput:
-		return report.ReadHTML(in)
-	case traceInput:
-		rec, err := recording.Read(in, recording.Options{})
-		if err != nil {
-			return nil, err
+		result, err = report.ReadHTML(in)
+	default:
+		var x *execution
+		if x, err = a.readExecution(in); err == nil {
+			result, err = a.find(x)
 		}
-		a.sources.add(rec.Fact("build"))
 	}
-	return &finding.Result{Schema: finding.Schema, Verdict: finding.Inconclusive}, nil
-}
-
-func (a *app) merge(rs []*finding.Result) *finding.Result { return rs[0] }
-
-func runGraph(a *app, args []string) (int, error) {
-	if len(args) != 1 {
-		return 0, usage("graph needs one trace")
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return 0, errors.New("not available yet")
+	return result, nil
 }

@@ -62,7 +62,7 @@ func usage(format string, args ...any) error {
 
 // run is the whole command: it returns the exit status.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, progress: newProgress(stderr)}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, progress: newProgress(stderr), sources: newSources("")}
 	defer a.temp.clean()
 	if len(args) == 0 {
 		writeHelp(stderr)

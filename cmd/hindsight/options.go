@@ -1,9 +1,9 @@
 package main
 
 import (
-	"slices"
 	"strings"
 
+	"github.com/hindsight-go/hindsight/analyze/hb"
 	"github.com/hindsight-go/hindsight/report"
 	"github.com/spf13/pflag"
 )
@@ -18,7 +18,7 @@ type options struct {
 	trace    string
 	packages []string
 	predict  string
-	mode     string // of recording
+	record   string
 }
 
 // Flags that commands share.
@@ -48,7 +48,7 @@ func (o *options) define(flags *pflag.FlagSet, c *command) {
 		case "predict":
 			flags.StringVar(&o.predict, name, "off", "`MODE` of the search for races of other schedules: off")
 		case "record":
-			flags.StringVar(&o.mode, name, "full", "`MODE` of recording: full")
+			flags.StringVar(&o.record, name, "full", "`MODE` of recording: full")
 		case "trace":
 			flags.StringVar(&o.trace, name, "", "keep the trace as `FILE`, those of further processes as FILE.PID")
 		case "packages":
@@ -69,10 +69,10 @@ func (o *options) defineFormat(flags *pflag.FlagSet, c *command) {
 
 // check refuses values that no command accepts.
 func (o *options) check() error {
-	if o.order != "" && !slices.Contains([]string{"model", "strict", "tsan"}, o.order) {
-		return usage("--order=%s: want model, strict or tsan", o.order)
+	if _, err := hb.ParseMode(o.order); o.order != "" && err != nil {
+		return usage("--order: %v", err)
 	}
-	for _, later := range [...]struct{ flag, value, known string }{{"predict", o.predict, "off"}, {"record", o.mode, "full"}} {
+	for _, later := range [...]struct{ flag, value, known string }{{"predict", o.predict, "off"}, {"record", o.record, "full"}} {
 		if later.value != "" && later.value != later.known {
 			return usage("--%s=%s is not available yet: want %s", later.flag, later.value, later.known)
 		}
@@ -99,4 +99,20 @@ func (o *options) reportFormat() (report.Format, error) {
 		return f, nil
 	}
 	return report.Text, nil
+}
+
+// graphFormat decides the format of a graph.
+func (o *options) graphFormat() (report.Format, error) {
+	f := report.DOT
+	if o.format != "" {
+		var err error
+		if f, err = report.ByName(o.format); err != nil || f != report.DOT && f != report.SVG {
+			return "", usage("--format=%s: a graph has the forms dot and svg", o.format)
+		}
+	} else if known, ok := report.ByExtension(o.output); ok {
+		if f = known; f != report.DOT && f != report.SVG {
+			return "", usage("--output=%s: a graph has the forms dot and svg", o.output)
+		}
+	}
+	return f, nil
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/hindsight-go/hindsight/analyze/finding"
 	"github.com/hindsight-go/hindsight/collect/toolchain"
@@ -25,6 +26,7 @@ const (
 // sources finds source lines: in files below the current module or --source
 // that are, byte for byte, those that a recorded program was built from.
 type sources struct {
+	mu    sync.Mutex // of metas, while inputs are analyzed
 	roots []string
 	metas []toolchain.Meta
 	lines map[string][][]byte // by recorded name; nil: not to be had
@@ -60,11 +62,15 @@ func moduleRoot() (string, bool) {
 }
 
 // add takes the link step's metadata of a recording.
-func (s *sources) add(build string) {
+func (s *sources) add(build string) (toolchain.Meta, bool) {
 	var meta toolchain.Meta
-	if build != "" && json.Unmarshal([]byte(build), &meta) == nil {
-		s.metas = append(s.metas, meta)
+	if build == "" || json.Unmarshal([]byte(build), &meta) != nil {
+		return meta, false
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.metas = append(s.metas, meta)
+	return meta, true
 }
 
 // fill puts source lines into the accesses of a result.
