@@ -89,7 +89,7 @@ var memory = []litmus{
 			func() { copy(bytes[4:], source) },
 		)
 	}},
-	{"52-struct-copy-field-write-race", race, "main.point", func() {
+	{"52-struct-copy-field-write-race", race, "main.point.b", func() {
 		both(
 			func() { point.b = 1 },      //52
 			func() { pairSink = point }, //52

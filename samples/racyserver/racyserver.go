@@ -1,8 +1,7 @@
 // Racyserver is an HTTP server with an unlocked counter. It prints its address,
 // serves until it gets SIGTERM, and dies of it as any server would.
 //
-// Expect: race main.visits racyserver.go:27 racyserver.go:27
-// Expect: race main.visits racyserver.go:27 racyserver.go:28
+// Expect: race main.visits racyserver.go:28 racyserver.go:28
 package main
 
 import (
@@ -12,6 +11,9 @@ import (
 	"net/http"
 )
 
+// visits counts, without a lock.
+//
+//lint:ignore U1000 nobody looks at it, which is no excuse
 var visits int
 
 func main() {
@@ -23,11 +25,9 @@ func main() {
 	log.Fatal(http.Serve(listener, http.HandlerFunc(visit)))
 }
 
-func count() int {
-	visits++
-	return visits
-}
+func count() { visits++ }
 
 func visit(w http.ResponseWriter, r *http.Request) {
-	fmt.Fprintln(w, "welcome, visitor", count())
+	count()
+	fmt.Fprintln(w, "welcome")
 }
