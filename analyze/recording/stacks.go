@@ -80,11 +80,22 @@ func (rec *Recording) Frames(s event.Stack) []event.Frame {
 			out = append(out, rec.symbol(sn.pc)...)
 		}
 	}
-	// What called the goroutine's first function is of no interest.
+	// Our own functions that edits added, and what called the goroutine's first
+	// function, are of no interest.
+	for len(out) > 1 && isHook(out[0].Func) {
+		out = out[1:]
+	}
 	for len(out) > 1 && outermost[out[len(out)-1].Func] {
 		out = out[:len(out)-1]
 	}
 	return out
+}
+
+// isHook reports whether a function was added to the standard library to record.
+func isHook(f string) bool {
+	i := strings.LastIndexByte(f, '.')
+	return (strings.HasPrefix(f, "syscall.race") || strings.HasPrefix(f, "internal/poll.race") || strings.HasPrefix(f, "internal/sync.")) &&
+		strings.HasPrefix(f[i+1:], "race")
 }
 
 var outermost = map[string]bool{

@@ -229,8 +229,14 @@ func racegostart(pc uintptr) uintptr {
 	if spawn.racectx != 0 {
 		if pb := raceproce(); pb != nil {
 			parent := (*racestate)(unsafe.Pointer(spawn.racectx))
+			fp := getcallerfp()
+			if gp != spawn {
+				fp = spawn.sched.bp
+			}
+			n := parent.pushcallers(spawn, pc, fp)
 			pb.begin(spawn, parent, 2)
 			pb.put2(rawGo<<rawKindShift|rs.gid, uint64(racepc(pc))<<32)
+			parent.pop(n)
 		}
 	}
 	return uintptr(unsafe.Pointer(rs))
@@ -362,6 +368,65 @@ func racefuncexit() {
 	if d < rs.low {
 		rs.low = d
 	}
+}
+
+// pushcallers puts the callers of pc on the shadow stack for one record, if pc
+// is in a function that does not tell of its calls: the compiler leaves the
+// packages sync, sync/atomic and internal/sync out. They are found by frame
+// pointers, from fp on outwards: first the frame that returns to pc, then its
+// callers up to and with the first that is instrumented. It returns how many
+// there are, for pop.
+//
+//go:nosplit
+func (rs *racestate) pushcallers(gp *g, pc, fp uintptr) int32 {
+	if !raceuntold(pc) {
+		return 0
+	}
+	const most = 4
+	lo, size := gp.stack.lo, gp.stack.hi-gp.stack.lo-16
+	for i := 0; ; i++ {
+		if i == 8 || fp-lo >= size {
+			return 0
+		}
+		ret := *(*uintptr)(unsafe.Pointer(fp + 8))
+		fp = *(*uintptr)(unsafe.Pointer(fp))
+		if ret == pc {
+			break
+		}
+	}
+	var pcs [most]uint32
+	n := int32(0)
+	for n < most && fp-lo < size {
+		ret := *(*uintptr)(unsafe.Pointer(fp + 8))
+		pcs[n] = racepc(ret)
+		n++
+		if !raceuntold(ret) {
+			break
+		}
+		fp = *(*uintptr)(unsafe.Pointer(fp))
+	}
+	if rs.depth+n > rs.size {
+		systemstack(func() { rs.grow() })
+	}
+	for i := range n {
+		f := rs.frame(rs.depth + i)
+		f.pc, f.off = pcs[n-1-i], 0
+	}
+	rs.depth += n
+	return n
+}
+
+//go:nosplit
+func (rs *racestate) pop(n int32) {
+	rs.depth -= n
+	rs.low = min(rs.low, rs.depth)
+}
+
+// raceuntold reports whether pc is in a function without racefuncenter.
+//
+//go:nosplit
+func raceuntold(pc uintptr) bool {
+	return raceuntolds.has((pc - racetext) / raceuntoldUnit)
 }
 
 //go:nosplit
@@ -673,6 +738,10 @@ func raceopctx(gp *g, ctx uintptr, op, space uint8, addr uintptr, slot, n uint32
 		return
 	}
 	rs := (*racestate)(unsafe.Pointer(ctx))
+	var pushed int32
+	if gp == getg() {
+		pushed = rs.pushcallers(gp, pc, getcallerfp())
+	}
 	pb.begin(gp, rs, 4)
 	addr &= rawAddrMask // some are hashes
 	c := racecounter(space, addr)
@@ -682,6 +751,7 @@ func raceopctx(gp *g, ctx uintptr, op, space uint8, addr uintptr, slot, n uint32
 		uint64(racepc(pc))<<32|uint64(op)<<8|uint64(space), uint64(slot)<<32|uint64(n), v>>1)
 	pb.epoch++
 	pb.ver++
+	rs.pop(pushed)
 }
 
 // raceplain is raceop for the hooks without a name space of their own. Inside

@@ -48,6 +48,7 @@ func (b *racebits) set(i uintptr) bool {
 	return true
 }
 
+//go:nosplit
 func (b *racebits) has(i uintptr) bool {
 	return i < b.n && *(*uint8)(unsafe.Pointer(b.p + i/8))&(1<<(i%8)) != 0
 }
@@ -59,8 +60,12 @@ var (
 	racefiles   racebits // by place in filetab
 	racetypes   racebits // by distance from the types' start, in words
 	racevars    racebits // by index in racevartab
+	raceuntolds racebits // by distance from the text's start: functions that do not tell of calls
 	racepages   racebits // pages of data and bss, one bit per 8 bytes: looked up already
 )
+
+// raceuntoldUnit is how functions are aligned, at least: one bit in raceuntolds.
+const raceuntoldUnit = 16
 
 func raceinitsymbols() {
 	md := &firstmoduledata
@@ -70,6 +75,17 @@ func raceinitsymbols() {
 	racefiles.init(uintptr(len(md.filetab)))
 	racetypes.init((md.etypes - md.types) / goarch.PtrSize)
 	racepages.init((racedataend - racedatastart + 7) / 8)
+	raceuntolds.init((raceetext-racetext)/raceuntoldUnit + 1)
+	for i := range len(md.ftab) - 1 {
+		f := funcInfo{(*_func)(unsafe.Pointer(&md.pclntable[md.ftab[i].funcoff])), md}
+		name := funcname(f)
+		if !stringslite.HasPrefix(name, "sync.") && !stringslite.HasPrefix(name, "sync/atomic.") && !stringslite.HasPrefix(name, "internal/sync.") {
+			continue
+		}
+		for o := uintptr(md.ftab[i].entryoff); o < uintptr(md.ftab[i+1].entryoff); o += raceuntoldUnit {
+			raceuntolds.set(o / raceuntoldUnit)
+		}
+	}
 	racestorepc = abi.FuncPCABIInternal(sync_atomic_StorePointer)
 	raceswappc = abi.FuncPCABIInternal(sync_atomic_SwapPointer)
 	racecaspc = abi.FuncPCABIInternal(sync_atomic_CompareAndSwapPointer)
