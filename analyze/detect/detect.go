@@ -158,10 +158,20 @@ func (d *detector) walker(
 
 func (w *walker) apply(e *event.Event) {
 	switch e.Op {
-	case event.Read, event.Write, event.AtomicLoad, event.AtomicStore, event.AtomicRMW, event.AtomicCASFail:
+	case event.Read, event.Write:
 		if e.Size > 0 {
 			w.access(e, kindOf(e.Op), e.Addr, e.Size, w.clocks.Epoch(e.G), w.clocks.Clock(e.G), check{})
 		}
+		return
+	case event.AtomicLoad, event.AtomicStore, event.AtomicRMW, event.AtomicCASFail:
+		// The access is part of the segment that its own release ends, and it
+		// comes after the stores that it observes.
+		ep := w.clocks.Epoch(e.G)
+		w.clocks.Apply(e)
+		if e.Size > 0 {
+			w.access(e, kindOf(e.Op), e.Addr, e.Size, ep, w.clocks.Clock(e.G), check{})
+		}
+		return
 	case event.Alloc:
 		switch {
 		case w.d.collected:

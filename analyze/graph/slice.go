@@ -40,7 +40,13 @@ func (g *Graph) Meet(a, b Point, steps int) (m Meeting, ok bool) {
 		if int(p.G) >= len(g.byG) {
 			continue
 		}
-		for _, e := range g.programPreds(edges[:0], p.G, g.Last(p.G, p.Index)) {
+		edges = edges[:0]
+		if n := g.Last(p.G, p.Index+1); n != 0 && g.nodes[n].index == p.Index {
+			edges = g.Preds(edges, n) // an atomic access
+		} else {
+			edges = g.programPreds(edges, p.G, n)
+		}
+		for _, e := range edges {
 			s.reach(e, 0, side)
 		}
 	}

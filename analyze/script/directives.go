@@ -178,6 +178,9 @@ func (p *parser) varDirective(args []string) error {
 	return nil
 }
 
+// undeclared is where variables of dumps lie that no directive declares.
+const undeclared = 1 << 61
+
 // recordedMemory is memory for dumps: a declared variable, an offset that may
 // wrap around, a size.
 func (p *parser) recordedMemory(e *event.Event, v verb, operand string, nums []int64) error {
@@ -185,8 +188,8 @@ func (p *parser) recordedMemory(e *event.Event, v verb, operand string, nums []i
 	if !ok {
 		i = len(p.vars)
 		p.named[operand] = i
-		p.vars = append(p.vars, event.Object{Name: operand, Kind: "variable", Base: p.next, Size: maxSize, AllocG: -1})
-		p.next += maxSize
+		base := undeclared + uint64(i)*maxSize
+		p.vars = append(p.vars, event.Object{Name: operand, Kind: "variable", Base: base, Size: maxSize, AllocG: -1})
 	}
 	e.Addr, e.Size = p.vars[i].Base, 8
 	switch {

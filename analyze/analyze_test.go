@@ -1,0 +1,179 @@
+package analyze
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/hindsight-go/hindsight/analyze/finding"
+	"github.com/hindsight-go/hindsight/analyze/hb"
+	"github.com/hindsight-go/hindsight/analyze/script"
+)
+
+func analyzed(t testing.TB, text string, mode hb.Mode) *finding.Result {
+	t.Helper()
+	s, err := script.Parse(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Source(s, Options{Order: mode, Coverage: Whole(0)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// Every litmus script ends its name with its verdict.
+func TestLitmus(t *testing.T) {
+	files, err := filepath.Glob("testdata/litmus/*.hbt")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no litmus scripts", err)
+	}
+	verdicts := map[string]string{"none": finding.None, "race": finding.Races, "misuse": finding.Findings}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".hbt")
+		t.Run(name, func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := analyzed(t, string(text), hb.Model)
+			want := verdicts[name[strings.LastIndexByte(name, '-')+1:]]
+			if r.Verdict != want {
+				t.Errorf("verdict %s, want %s", r.Verdict, want)
+			}
+			if want == finding.Races && len(r.Races) != 1 {
+				t.Errorf("%d races, want one", len(r.Races))
+			}
+			if want == finding.Findings && len(r.Findings) != 1 {
+				t.Errorf("%d findings, want one", len(r.Findings))
+			}
+			for _, x := range r.Races {
+				for _, a := range x.Accesses {
+					if a.Site.File != "a.go" || a.Site.Line == 0 {
+						t.Errorf("site %v", a.Site)
+					}
+				}
+				if x.Graph == nil || x.Why == "" || len(x.ID) != 12 {
+					t.Errorf("incomplete: %+v", x)
+				}
+			}
+			// What is printed is the same execution.
+			s, _ := script.Parse(bytes.NewReader(text))
+			var printed bytes.Buffer
+			if err := script.Print(&printed, s); err != nil {
+				t.Fatal(err)
+			}
+			if again := analyzed(t, printed.String(), hb.Model); encoded(again) != encoded(r) {
+				t.Errorf("printed script differs:\n%s", &printed)
+			}
+		})
+	}
+}
+
+func encoded(r *finding.Result) string {
+	b, err := json.Marshal(r)
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
+}
+
+// A hundred thousand goroutines between the accesses, and a million events.
+func TestFarApart(t *testing.T) {
+	if testing.Short() {
+		t.Skip("large")
+	}
+	var b strings.Builder
+	b.WriteString("main go g @a.go:1\nmain write x @a.go:2\n")
+	for i := range 100_000 {
+		fmt.Fprintf(&b, "main go h%d\nh%d read z\nh%d done wg\nh%d end\n", i, i, i, i)
+	}
+	text := "main add wg 100000\n" + b.String()
+	text += strings.Repeat("main read y\nmain atomic-rmw a\n", 250_000) + "g write x @a.go:3\n"
+	r := analyzed(t, text, hb.Model)
+	if len(r.Races) != 1 || r.Races[0].Accesses[0].Site.Line != 2 || r.Races[0].Accesses[1].Site.Line != 3 {
+		t.Errorf("%d races", len(r.Races))
+	}
+}
+
+func TestModes(t *testing.T) {
+	tests := []struct {
+		name, text          string
+		model, strict, tsan string
+	}{
+		{"input and output", "a go b\na write x\na io-write p\nb io-read p\nb write x", "none", "races", "none"},
+		{"two files", "a go b\na write x\na io-write p\nb io-read q\nb write x", "races", "races", "none"},
+		{"cond", "a go b\na write x\na cond-signal k\nb cond-wake k\nb write x", "none", "none", "races"},
+		{"unlock stores", "a go b\na go c\na lock m\nb write x\nb atomic-store f\na unlock m\n" +
+			"c lock m\nc write x", "races", "races", "races"},
+		{"unlock by another", "a go b\na go c\na lock m\na write x\na unlock m\nb lock m\nc unlock m\na lock m\na unlock m\nb lock m\nb write x",
+			"none", "none", "none"},
+		{"forgotten unlock", "a go b\na go c\na lock m\na write x\na unlock m\na lock m\nb unlock m\nc lock m\nc write x",
+			"none", "none", "races"},
+	}
+	for _, test := range tests {
+		for i, want := range []string{test.model, test.strict, test.tsan} {
+			if got := analyzed(t, test.text, hb.Mode(i)).Verdict; got != want {
+				t.Errorf("%s, %v: %s, want %s", test.name, hb.Mode(i), got, want)
+			}
+		}
+	}
+}
+
+func TestFirstPair(t *testing.T) {
+	// The pair of writes decides, though a read was first; of its pairs the one
+	// whose later access is first, then whose earlier is.
+	r := analyzed(t, `
+a go b
+a read x @f.go:1
+b write x @f.go:2
+a write x @f.go:1
+a write x @f.go:1
+b write x @f.go:2
+`, hb.Model)
+	if len(r.Races) != 1 {
+		t.Fatalf("%d races", len(r.Races))
+	}
+	x := r.Races[0]
+	if x.Kind != "write-write" || x.Occurrences != 6 || x.Accesses[0].Goroutine != "b" || x.Accesses[0].Event != 0 ||
+		x.Accesses[1].Event != 2 {
+		t.Errorf("%+v", x)
+	}
+}
+
+func TestMerge(t *testing.T) {
+	texts := []string{
+		"a go b @f.go:1\na write x @f.go:2\nb write x @f.go:3\n",
+		"a go b @f.go:1\na read x @f.go:2\nb write x @f.go:3\nb close c\nb close c\n",
+		"a go b @f.go:1\na go c @f.go:1\nb write x @f.go:3\na write x @f.go:2\nc read y @f.go:8\nb write y @f.go:9\n",
+	}
+	var all []*finding.Result
+	for _, text := range texts {
+		all = append(all, analyzed(t, text, hb.Model))
+	}
+	merge := func(rs ...*finding.Result) *finding.Result {
+		r, err := Merge(rs...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	want := merge(all...)
+	if len(want.Races) != 2 || want.Races[0].Occurrences != 3 || want.Races[0].Kind != "write-write" || len(want.Findings) != 1 {
+		t.Errorf("%s", encoded(want))
+	}
+	for _, got := range []*finding.Result{
+		merge(all[2], all[0], all[1]),
+		merge(merge(all[1], all[2]), all[0]),
+		merge(all[1], merge(all[0], all[2])),
+	} {
+		if encoded(got) != encoded(want) {
+			t.Errorf("merged otherwise:\n%s\n%s", encoded(got), encoded(want))
+		}
+	}
+}
