@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 
 	"github.com/hindsight-go/hindsight/analyze"
 	"github.com/hindsight-go/hindsight/analyze/event"
@@ -146,6 +147,7 @@ func (a *app) find(x *execution) (*finding.Result, error) {
 	result.Coverage = x.recording.Coverage()
 	result.Runs[0] = x.recording.Run()
 	result.Runs[0].Events = events
+	result.Runs[0].Program = path.Base(result.Runs[0].Program) // "run" has put it into a temporary directory
 	if meta, ok := a.sources.add(x.recording.Fact("build")); ok && result.Runs[0].Revision == "" && meta.Revision != "" {
 		result.Runs[0].Revision = meta.Revision
 		if meta.Modified {
