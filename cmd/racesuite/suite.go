@@ -270,10 +270,10 @@ func (s *suite) analyze(ctx context.Context, name, trace string) (outcome, error
 	return o, nil
 }
 
-// initialization matches the function that initializes a package.
-var initialization = regexp.MustCompile(`^[^(]*\.init(\.\d+)?$`)
+// initialization matches the function that initializes the package of the tests.
+var initialization = regexp.MustCompile(`^command-line-arguments(_test)?\.init(\.\d+)?$`)
 
-// duringInit reports whether an access was made while packages were
+// duringInit reports whether an access was made while that package was
 // initialized, or by a goroutine that was started then.
 func duringInit(a *finding.Access) bool {
 	in := func(f finding.Frame) bool { return initialization.MatchString(f.Func) }
