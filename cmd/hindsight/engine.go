@@ -147,7 +147,9 @@ func (a *app) find(x *execution) (*finding.Result, error) {
 	result.Coverage = x.recording.Coverage()
 	result.Runs[0] = x.recording.Run()
 	result.Runs[0].Events = events
-	result.Runs[0].Program = path.Base(result.Runs[0].Program) // "run" has put it into a temporary directory
+	if program := &result.Runs[0].Program; *program != "" {
+		*program = path.Base(*program) // "run" has put it into a temporary directory
+	}
 	if meta, ok := a.sources.add(x.recording.Fact("build")); ok && result.Runs[0].Revision == "" && meta.Revision != "" {
 		result.Runs[0].Revision = meta.Revision
 		if meta.Modified {
