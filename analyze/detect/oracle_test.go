@@ -21,19 +21,7 @@ import (
 func oracle(src event.Source) []string {
 	var es []event.Event
 	src.Replay(func(e *event.Event) bool { es = append(es, *e); return true })
-	n := len(es)
-	before := make([][]bool, n) // before[j][i]: i is before j
-	edges := make([][]int, n)   // into j
-	for j := range es {
-		edges[j] = edgesInto(es, j)
-		before[j] = make([]bool, n)
-		for _, i := range edges[j] {
-			before[j][i] = true
-			for k := range before[i] {
-				before[j][k] = before[j][k] || before[i][k]
-			}
-		}
-	}
+	before := closure(es)
 	type group struct {
 		name   string
 		lo, hi string
@@ -83,6 +71,40 @@ func oracle(src event.Source) []string {
 	return out
 }
 
+// closure returns for every event j which events i are before its beginning.
+// Operations on buffered channels, and the generic ones of that kind, release
+// when they begin and acquire when they end.
+func closure(es []event.Event) (began [][]bool) {
+	ended := make([][]bool, len(es))
+	learn := func(to []bool, i int, from []bool) {
+		to[i] = true
+		for k := range from {
+			to[k] = to[k] || from[k]
+		}
+	}
+	for j := range es {
+		program, others := edgesInto(es, j)
+		b, e := make([]bool, len(es)), make([]bool, len(es))
+		if program >= 0 {
+			learn(b, program, ended[program])
+		}
+		op := es[j].Op
+		late := op == event.ReleaseAcquire || es[j].Cap > 0 && (op == event.Send || op == event.Recv)
+		for _, i := range others {
+			if handOver := program >= 0 && es[program].Op == event.Send && es[program].Cap == 0 && i == program+1; late && es[i].Op != event.Go && !handOver {
+				learn(e, i, began[i])
+			} else {
+				learn(b, i, began[i])
+			}
+		}
+		for k := range b {
+			e[k] = e[k] || b[k]
+		}
+		began, ended[j] = append(began, b), e
+	}
+	return began
+}
+
 func writes(op event.Op) bool {
 	switch op {
 	case event.Write, event.AtomicStore, event.AtomicRMW, event.Alloc, event.Free:
@@ -122,10 +144,11 @@ func conflict(src event.Source, es []event.Event, i, j int) (at uint64, ok bool)
 	return 0, false
 }
 
-// edgesInto returns the events with an edge to event j.
-func edgesInto(es []event.Event, j int) (in []int) {
+// edgesInto returns the event before j in program order, or -1, and the others
+// with an edge to j.
+func edgesInto(es []event.Event, j int) (last int, in []int) {
 	e := &es[j]
-	last := -1 // of this goroutine
+	last = -1
 	var sends, recvs []int
 	for i := range j {
 		x := &es[i]
@@ -155,7 +178,6 @@ func edgesInto(es []event.Event, j int) (in []int) {
 		}
 	}
 	if last >= 0 {
-		in = append(in, last)
 		// A send on an unbuffered channel ends with its receive, the next event.
 		if es[last].Op == event.Send && es[last].Cap == 0 && last+1 < j {
 			in = append(in, last+1)
@@ -191,7 +213,7 @@ func edgesInto(es []event.Event, j int) (in []int) {
 			}
 		}
 	}
-	return in
+	return last, in
 }
 
 // lastUse returns the cycle of the last atomic operation at addr.
@@ -321,6 +343,60 @@ func TestOracle(t *testing.T) {
 	}
 }
 
+// Words that many goroutines access without order take another path.
+func TestOracleCrowds(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	for i := range 12 {
+		r := rand.New(rand.NewPCG(seed, uint64(i)))
+		var b strings.Builder
+		b.WriteString(".recorded collected\n.var x 0x10000 16 global \"x\" \"\" ^0 -\n")
+		const gs = 40
+		for g := 1; g < gs; g++ {
+			fmt.Fprintf(&b, "g0 go g%d @f.go:1\n", g)
+		}
+		cycle := 0
+		for range 250 {
+			g := r.IntN(gs)
+			off := r.IntN(4) * 4
+			op := "read"
+			switch k := r.IntN(100); {
+			case k < 20:
+				op = "atomic-store"
+			case k < 30:
+				op = "atomic-load"
+			case k == 30:
+				op = "write"
+			case k == 31:
+				cycle++
+				fmt.Fprintf(&b, ".gc %d\n", cycle)
+				continue
+			case k < 34:
+				fmt.Fprintf(&b, "g%d life x %d 4\n", g, off)
+				continue
+			case k < 45:
+				fmt.Fprintf(&b, "g%d release-acquire s\n", g)
+				continue
+			}
+			if off%8 == 0 && r.IntN(4) == 0 {
+				fmt.Fprintf(&b, "g%d %s x %d 8 @f.go:%d\n", g, op, off, r.IntN(3)+2)
+			} else if op == "atomic-store" || op == "atomic-load" {
+				fmt.Fprintf(&b, "g%d %s x 8 4 @f.go:%d\n", g, op, r.IntN(3)+2)
+			} else {
+				fmt.Fprintf(&b, "g%d %s x %d 4 @f.go:%d\n", g, op, off, r.IntN(3)+2)
+			}
+		}
+		src, err := script.Parse(strings.NewReader(b.String()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want, got := oracle(src), engine(t, src); !slices.Equal(want, got) {
+			minimize(t, b.String())
+			t.Fatalf("round %d\noracle %s\nengine %s\n%s", i, strings.Join(want, "\n       "), strings.Join(got, "\n       "), &b)
+		}
+	}
+}
+
 // checkGraph compares reachability in the graph with the oracle's edges.
 func checkGraph(t *testing.T, src event.Source) {
 	g, err := graph.Of(src, hb.Model)
@@ -347,16 +423,7 @@ func checkGraph(t *testing.T, src event.Source) {
 			bySeq[g.Event(graph.Node(n)).Seq] = graph.Node(n)
 		}
 	}
-	before := make([][]bool, len(es))
-	for j := range es {
-		before[j] = make([]bool, len(es))
-		for _, i := range edgesInto(es, j) {
-			before[j][i] = true
-			for k := range before[i] {
-				before[j][k] = before[j][k] || before[i][k]
-			}
-		}
-	}
+	before := closure(es)
 	for j := range es {
 		for i := range j {
 			a, b := bySeq[uint64(i+1)], bySeq[uint64(j+1)]
@@ -367,4 +434,21 @@ func checkGraph(t *testing.T, src event.Source) {
 			}
 		}
 	}
+}
+
+func minimize(t *testing.T, text string) {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	for again := true; again; {
+		again = false
+		for i := range lines {
+			try := slices.Delete(slices.Clone(lines), i, i+1)
+			src, err := script.Parse(strings.NewReader(strings.Join(try, "\n")))
+			if err == nil && !slices.Equal(oracle(src), engine(t, src)) {
+				lines, again = try, true
+				break
+			}
+		}
+	}
+	src, _ := script.Parse(strings.NewReader(strings.Join(lines, "\n")))
+	t.Logf("oracle %q\nengine %q\n%s", oracle(src), engine(t, src), strings.Join(lines, "\n"))
 }

@@ -30,7 +30,9 @@ type Graph struct {
 	in     []half
 	byG    [][]Node // events of a goroutine, in program order
 	starts []Node   // version with which a goroutine begins
-	late   map[Node]Node
+	// late is what an event learns at its end: all after it in program order
+	// follows that, but what it releases does not.
+	late map[Node]half
 }
 
 // node is an event, or, with g -1, a version.
@@ -103,8 +105,8 @@ func (g *Graph) programPreds(edges []Edge, of event.G, prev Node) []Edge {
 		return edges
 	}
 	edges = append(edges, Edge{prev, hb.Program})
-	if l := g.late[prev]; l != 0 {
-		edges = append(edges, Edge{l, hb.Channel})
+	if l, ok := g.late[prev]; ok {
+		edges = append(edges, Edge{l.from, l.kind})
 	}
 	return edges
 }
@@ -148,7 +150,7 @@ type Builder struct {
 // NewBuilder returns a builder of the graph in one mode.
 func NewBuilder(mode hb.Mode, collected bool) *Builder {
 	b := &Builder{
-		graph:  &Graph{nodes: make([]node, 1), first: []uint32{0, 0}, late: map[Node]Node{}},
+		graph:  &Graph{nodes: make([]node, 1), first: []uint32{0, 0}, late: map[Node]half{}},
 		clocks: hb.New(mode, collected),
 	}
 	b.clocks.Trace((*tracer)(b))
@@ -222,7 +224,15 @@ func (t *tracer) Release(old int32, k hb.Kind) int32 {
 	return int32(v)
 }
 
-func (t *tracer) Acquire(v int32, k hb.Kind) { t.in = append(t.in, half{Node(v), k}) }
+// Acquire after a release, by the same event, is not part of what was released:
+// only what comes after the event follows v.
+func (t *tracer) Acquire(v int32, k hb.Kind) {
+	if len(t.made) > 0 {
+		t.graph.late[t.cur] = half{Node(v), k}
+		return
+	}
+	t.in = append(t.in, half{Node(v), k})
+}
 
 func (t *tracer) Start(child event.G, v int32) {
 	(*Builder)(t).grow(child)
@@ -231,7 +241,7 @@ func (t *tracer) Start(child event.G, v int32) {
 
 func (t *tracer) Meet(sender event.G, v int32) {
 	if all := t.graph.byG[sender]; len(all) > 0 {
-		t.graph.late[all[len(all)-1]] = Node(v)
+		t.graph.late[all[len(all)-1]] = half{Node(v), hb.Channel}
 	}
 }
 
