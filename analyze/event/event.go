@@ -133,6 +133,7 @@ type Event struct {
 	Slot  uint32
 	Cap   uint32
 	N     int64
+	Quiet bool   // atomics: a primitive's access to itself; it orders nothing
 	Cycle uint32 // GC cycles completed when the event happened; scripts: 0
 	Stack Stack
 }

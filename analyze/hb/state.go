@@ -204,6 +204,9 @@ func (s *State) merge(g event.G, r *release, k Kind) {
 
 // Apply moves the clocks over one event. An access changes nothing.
 func (s *State) Apply(e *event.Event) {
+	if e.Quiet {
+		return
+	}
 	switch e.Op {
 	case event.Read, event.Write:
 	case event.AtomicLoad, event.AtomicCASFail:

@@ -107,6 +107,15 @@ func (rp *replay) unblock() bool {
 			}
 		}
 	}
+	if best != nil && rp.rec.diedRunning() {
+		// These numbers were taken, and their records not yet in safety: the
+		// process died in between. What waits for them is not replayed, since
+		// the order that they gave is not known.
+		for i := range rp.counters {
+			rp.counters[i].waiters = nil
+		}
+		best = nil
+	}
 	if best != nil {
 		rp.rec.lost.sync += max(gap, 1)
 		c := best.waiters[num]
@@ -135,6 +144,9 @@ func (rp *replay) unblock() bool {
 		rp.later = keep
 		return true
 	}
+	if rp.rec.diedRunning() {
+		return false
+	}
 	// Goroutines whose go statement has been lost.
 	for _, id := range sortedKeys(rp.cursors) {
 		if c := rp.cursors[id]; !c.begun {
@@ -145,6 +157,12 @@ func (rp *replay) unblock() bool {
 		}
 	}
 	return false
+}
+
+// diedRunning reports whether the process ended without stopping its goroutines
+// first, and nothing but the very end is missing.
+func (rec *Recording) diedRunning() bool {
+	return rec.lost.chunks == 0 && rec.chunks.damaged == 0 && (rec.last == nil || rec.last.Reason != 0)
 }
 
 // orphan turns the next record, an unbuffered send without a receive, into one
@@ -309,7 +327,10 @@ func (rp *replay) deliver(c *cursor) {
 		ev.Addr, ev.Size = r.Addr, r.Size
 		ev.Obj = event.Obj{Addr: r.Addr}
 		ev.Stack = rec.stacks.leaf(c, r.PC, 0)
-		emit = !rec.class.of(rec, c, r.PC).hideAtomics
+		if k := rec.class.of(rec, c, r.PC); k.hideAtomics {
+			ev.Quiet = true
+			emit = k.locks
+		}
 	case record.TagSync:
 		ev.Stack = rec.stacks.leaf(c, r.PC, 0)
 		emit = rec.syncEvent(c, ev)

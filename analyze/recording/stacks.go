@@ -126,6 +126,7 @@ type classes struct {
 type class struct {
 	funcs       []string // functions at the pc, innermost first
 	hideAtomics bool
+	locks       bool // and takes a lock: the access is one, the order is the lock's
 	runtime     bool // the outermost function at the pc is the runtime's
 }
 
@@ -138,6 +139,12 @@ func (cl *classes) of(rec *Recording, c *cursor, pc uint32) *class {
 		k.funcs = append(k.funcs, f.Func)
 	}
 	k.hideAtomics = hidesAtomics(k.funcs)
+	for _, f := range k.funcs {
+		switch f {
+		case "internal/sync.(*Mutex).Lock", "internal/sync.(*Mutex).lockSlow", "internal/sync.(*Mutex).TryLock":
+			k.locks = true
+		}
+	}
 	if n := len(k.funcs); n > 0 {
 		k.runtime = strings.HasPrefix(k.funcs[n-1], "runtime.") && !strings.HasPrefix(k.funcs[n-1], "runtime.main")
 	}
@@ -267,6 +274,12 @@ func (rec *Recording) primitive(c *cursor, ev *event.Event) bool {
 		} else {
 			ev.Op, ev.N = event.Add, -1
 		}
+	case f == "runtime.cgocall" || f == "runtime.cgocallbackg1":
+		// C code may order what it likes; like another process it cannot be seen.
+		ev.Op = event.IOWrite
+		if c.r.Sync == record.Acquire {
+			ev.Op = event.IORead
+		}
 	case rec.accidental(f):
 		return false
 	}
@@ -295,7 +308,6 @@ var accidentalFuncs = []string{
 	"runtime.goroutineProfileInternal", "runtime.goroutineProfileWithLabelsConcurrent", "runtime.doRecordGoroutineProfile",
 	"runtime.metricsLock", "runtime.metricsUnlock",
 	"runtime.(*godebugInc).IncNonDefault", "runtime.reflectOffsLock", "runtime.reflectOffsUnlock",
-	"runtime.cgocall", "runtime.cgocallbackg1",
 	"runtime.(*wakeableSleep).sleep", "runtime.(*wakeableSleep).wake", "runtime.(*wakeableSleep).close",
 	"runtime.traceAdvance", "runtime.readTrace0", "runtime.runCleanups",
 }

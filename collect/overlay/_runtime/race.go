@@ -521,8 +521,8 @@ func raceaccess(gp *g, kind uint64, addr, size, pc, via uintptr) {
 	}
 	pc32 := racepc(pc)
 	f := &pb.filter[(addr>>3^addr<<6^uintptr(pc32)*0x9E3779B1>>7)%raceFilter]
-	what, who := uint64(addr)|uint64(size)<<48, uint64(pc32)<<32|uint64(pb.epoch)
-	if f.what == what && f.who == who && size < 1<<16 {
+	what, who := uint64(addr)|uint64(size)<<48|kind<<63, uint64(pc32)<<32|uint64(pb.epoch)
+	if f.what == what && f.who == who && size < 1<<15 {
 		return
 	}
 	if !isvalidaddr(unsafe.Pointer(addr)) {

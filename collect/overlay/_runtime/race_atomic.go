@@ -55,7 +55,7 @@ func raceatomicput(gp *g, pb *raceproc, addr, size uintptr, kind uint64, c *atom
 func raceatomic32(addr *uint32, op int, a, b uint32, pc uintptr) (uint32, bool) {
 	gp := getg()
 	var pb *raceproc
-	if gp.racectx != 0 && gp.raceignore == 0 {
+	if gp.racectx != 0 && gp.raceignore == 0 && !racecovered(unsafe.Pointer(addr)) {
 		pb = raceproce()
 	}
 	if pb == nil {
@@ -82,7 +82,7 @@ func raceatomic32(addr *uint32, op int, a, b uint32, pc uintptr) (uint32, bool) 
 func raceatomic64(addr *uint64, op int, a, b uint64, pc uintptr) (uint64, bool) {
 	gp := getg()
 	var pb *raceproc
-	if gp.racectx != 0 && gp.raceignore == 0 {
+	if gp.racectx != 0 && gp.raceignore == 0 && !racecovered(unsafe.Pointer(addr)) {
 		pb = raceproce()
 	}
 	if pb == nil {
@@ -102,6 +102,14 @@ func raceatomic64(addr *uint64, op int, a, b uint64, pc uintptr) (uint64, bool) 
 	raceatomicput(gp, pb, uintptr(unsafe.Pointer(addr)), 8, racekind(op, ok), c, v, pc)
 	rs.pop(pushed)
 	return r, ok
+}
+
+// racecovered reports whether addr is a counter of the coverage tool, whose
+// operations are not the program's and order nothing.
+//
+//go:nosplit
+func racecovered(addr unsafe.Pointer) bool {
+	return uintptr(addr)-firstmoduledata.covctrs < firstmoduledata.ecovctrs-firstmoduledata.covctrs
 }
 
 //go:nosplit

@@ -43,7 +43,7 @@ type raceproc struct {
 	foreign  uint64 // accesses outside Go's memory
 	buf      [raceWords + raceSlack]uint64
 	filter   [raceFilter]struct {
-		what uint64 // address, and size in the upper 16 bits
+		what uint64 // address, size in the upper bits, the last one tells reads from writes
 		who  uint64 // pc, and epoch
 	}
 	runs [raceRuns]racerunning
