@@ -210,7 +210,7 @@ func (p *parser) channel(args []string) error {
 		}
 	}
 	o := p.sync(verb{class: 'c', space: event.SpaceChan}, args[0])
-	if p.chans[o] != nil {
+	if p.chans[o] != nil && !p.recorded {
 		return fmt.Errorf("channel %s declared after its first use or twice", args[0])
 	}
 	p.chans[o] = &channel{cap: uint32(n)}
@@ -416,6 +416,10 @@ func (p *parser) operand(e *event.Event, v verb, name, operand string, nums []in
 		}
 	case event.MisuseRead, event.MisuseWrite:
 		e.N = nums[0]
+	case event.Send, event.Recv:
+		if e.Cap > 0 {
+			e.Slot = uint32(nums[0])
+		}
 	default:
 		e.Slot = uint32(nums[0])
 		if len(nums) == 2 {

@@ -156,10 +156,20 @@ func (p *printer) sync(e *event.Event, class byte) string {
 	if p.plain {
 		key.class = class
 	}
-	if word, ok := p.syncs[key]; ok {
-		return word
+	word, ok := p.syncs[key]
+	if !ok {
+		word = p.nameSync(key)
 	}
-	name := p.src.SyncName(e.Obj)
+	if class == 'c' && e.Cap > 0 && !p.caps[e.Obj] {
+		// Of a recording, only sends and receives may know the capacity.
+		p.caps[e.Obj] = true
+		fmt.Fprintf(p.w, "chan %s %d\n", word, e.Cap)
+	}
+	return word
+}
+
+func (p *printer) nameSync(key objectKey) string {
+	name := p.src.SyncName(key.obj)
 	display := name
 	if name == "" {
 		name = fmt.Sprintf("obj%d", len(p.syncs)+1)
@@ -167,13 +177,7 @@ func (p *printer) sync(e *event.Event, class byte) string {
 	word := p.word('s', name)
 	p.syncs[key] = word
 	if !p.plain {
-		fmt.Fprintf(p.w, ".sync %s %s %#x %s\n", word, spaceNames[e.Obj.Space], e.Obj.Addr, strconv.Quote(display))
-	}
-	if class == 'c' && !p.caps[e.Obj] {
-		p.caps[e.Obj] = true
-		if e.Cap > 0 {
-			fmt.Fprintf(p.w, "chan %s %d\n", word, e.Cap)
-		}
+		fmt.Fprintf(p.w, ".sync %s %s %#x %s\n", word, spaceNames[key.obj.Space], key.obj.Addr, strconv.Quote(display))
 	}
 	return word
 }
