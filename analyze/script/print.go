@@ -20,6 +20,7 @@ func Print(w io.Writer, src event.Source) error {
 	p := &printer{
 		w: out, src: src,
 		taken:  map[string]bool{},
+		copies: map[string]int{},
 		syncs:  map[objectKey]string{},
 		vars:   map[varKey]string{},
 		stacks: map[event.Stack]bool{0: true},
@@ -40,6 +41,7 @@ type printer struct {
 	plain bool
 
 	taken  map[string]bool // names of one kind, each with the kind's letter first
+	copies map[string]int  // how many names were made of one
 	gs     []string
 	syncs  map[objectKey]string
 	vars   map[varKey]string
@@ -94,11 +96,9 @@ func (p *printer) word(kind byte, name string) string {
 		word = "_" + word
 	}
 	unique := word
-	for n := 2; p.taken[string(kind)+unique]; n++ {
-		unique = word + "~" + strconv.Itoa(n)
-		if n > 4 { // many of one name: count them all in one sequence
-			unique = word + "~" + strconv.Itoa(len(p.taken))
-		}
+	for p.taken[string(kind)+unique] {
+		p.copies[string(kind)+word]++
+		unique = word + "~" + strconv.Itoa(p.copies[string(kind)+word]+1)
 	}
 	p.taken[string(kind)+unique] = true
 	return unique
