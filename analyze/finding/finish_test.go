@@ -4,16 +4,17 @@ import "testing"
 
 func TestNormalize(t *testing.T) {
 	for fn, want := range map[string]string{
-		"main.f":                        "main.f",
-		"main.main.func1":               "main.main.func",
-		"main.main.func12.3":            "main.main.func",
-		"main.main.func1.gowrap2":       "main.main.func.gowrap",
-		"main.(*T).Put.deferwrap1":      "main.(*T).Put.deferwrap",
-		"main.all-range3":               "main.all-range",
-		"main.Map[go.shape.int].Get":    "main.Map[...].Get",
-		"main.F[a.B[c.D],e.F].func1":    "main.F[...].func",
-		"example.com/v2/pkg.init.0":     "example.com/v2/pkg.init",
+		"main.f":                     "main.f",
+		"main.main.func1":            "main.main.func",
+		"main.main.func12.3":         "main.main.func",
+		"main.main.func1.gowrap2":    "main.main.func.gowrap",
+		"main.(*T).Put.deferwrap1":   "main.(*T).Put.deferwrap",
+		"main.all-range3":            "main.all-range",
+		"main.Map[go.shape.int].Get": "main.Map[...].Get",
+		"main.F[a.B[c.D],e.F].func1": "main.F[...].func",
+		"example.com/v2/pkg.init.0":  "example.com/v2/pkg.init",
 	} {
+		if got := Normalize(fn); got != want {
 			t.Errorf("%s: %s, want %s", fn, got, want)
 		}
 	}
