@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -19,8 +20,13 @@ type difference struct {
 
 // row matches a row of the table of differences:
 //
-//	| TestRaceExample | model, strict | none | reason |
-var row = regexp.MustCompile(`^\| *(Test\w+) *\| *([\w, ]+?) *\| *(\w+) *\| *(.+?) *\|$`)
+//	| TestRaceOne, TestRaceTwo | model, strict | none | reason |
+var row = regexp.MustCompile(`^\| *(Test[\w, ]+?) *\| *([\w, ]+?) *\| *(\w+) *\| *(.+?) *\|$`)
+
+// words splits a cell of the table.
+func words(cell string) []string {
+	return strings.FieldsFunc(cell, func(r rune) bool { return r == ',' || r == ' ' })
+}
 
 // readKnown returns the differences that a file lists for an order.
 func readKnown(file, order string) (map[string]difference, error) {
@@ -31,13 +37,11 @@ func readKnown(file, order string) (map[string]difference, error) {
 	known := make(map[string]difference)
 	for line := range strings.Lines(string(text)) {
 		m := row.FindStringSubmatch(strings.TrimSpace(line))
-		if m == nil {
+		if m == nil || !slices.Contains(words(m[2]), order) {
 			continue
 		}
-		for o := range strings.SplitSeq(m[2], ",") {
-			if strings.TrimSpace(o) == order {
-				known[m[1]] = difference{m[1], status(m[3]), m[4]}
-			}
+		for _, name := range words(m[1]) {
+			known[name] = difference{name, status(m[3]), m[4]}
 		}
 	}
 	return known, nil
