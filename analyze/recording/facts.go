@@ -2,6 +2,7 @@ package recording
 
 import (
 	"encoding/json"
+	"fmt"
 	"runtime/debug"
 	"strconv"
 	"time"
@@ -14,7 +15,7 @@ func (rec *Recording) Coverage() finding.Coverage {
 	chunks, records, sync := rec.Lost()
 	c := finding.Coverage{
 		Instrumented: rec.Instrumented(),
-		Truncated:    rec.Instrumented() && !rec.Ended() || rec.reader.err != nil,
+		Truncated:    !rec.Ended() && (rec.Instrumented() || rec.reader.err != nil) || rec.abandoned > 0,
 		LostChunks:   chunks, LostRecords: records, LostSync: sync,
 		Records: rec.records, Foreign: rec.Foreign(),
 	}
@@ -27,6 +28,9 @@ func (rec *Recording) Coverage() finding.Coverage {
 	}
 	if rec.last != nil && rec.last.Reason != 0 {
 		c.Notes = append(c.Notes, "the process ended by "+reason(rec.last.Reason))
+	}
+	if rec.abandoned > 0 {
+		c.Notes = append(c.Notes, fmt.Sprintf("the last operations of %d goroutines are missing: the process died in the middle of them", rec.abandoned))
 	}
 	if rec.reader.err != nil && rec.Instrumented() && !rec.Ended() {
 		c.Notes = append(c.Notes, "the execution trace ends early: "+rec.reader.err.Error())

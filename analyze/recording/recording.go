@@ -20,20 +20,21 @@ type Options struct {
 
 // A Recording is one process's. It implements [event.Source].
 type Recording struct {
-	chunks  *chunks
-	reader  readerStats
-	gs      []*goroutine          // in order of first appearance in the replay
-	byID    map[uint64]*goroutine // recorder's number to goroutine
-	symbols map[uint32][]record.Frame
-	names   [2]map[uint64]string // functions, files
-	types   map[uint64]*typ
-	vars    []variable // sorted by address
-	facts   map[string][]byte
-	status  record.Status
-	last    *record.Status // of the end marker
-	lost    struct{ chunks, records, sync uint64 }
-	records uint64
-	frames  map[uint32][]event.Frame // symbols, resolved
+	chunks    *chunks
+	reader    readerStats
+	gs        []*goroutine          // in order of first appearance in the replay
+	byID      map[uint64]*goroutine // recorder's number to goroutine
+	symbols   map[uint32][]record.Frame
+	names     [2]map[uint64]string // functions, files
+	types     map[uint64]*typ
+	vars      []variable // sorted by address
+	facts     map[string][]byte
+	status    record.Status
+	last      *record.Status // of the end marker
+	lost      struct{ chunks, records, sync uint64 }
+	records   uint64
+	abandoned int                      // goroutines whose last records a death left without their order
+	frames    map[uint32][]event.Frame // symbols, resolved
 
 	stacks stacks
 	allocs allocs

@@ -65,7 +65,7 @@ func (rec *Recording) Replay(f func(*event.Event) bool) error {
 		cursors:  make(map[uint64]*cursor, len(rec.byID)),
 		first:    !rec.allocs.complete,
 	}
-	rec.lost.sync = 0
+	rec.lost.sync, rec.abandoned = 0, 0
 	for _, id := range sortedKeys(rec.byID) {
 		g := rec.byID[id]
 		c := &cursor{g: g, begun: !g.child}
@@ -112,6 +112,7 @@ func (rp *replay) unblock() bool {
 		// process died in between. What waits for them is not replayed, since
 		// the order that they gave is not known.
 		for i := range rp.counters {
+			rp.rec.abandoned += len(rp.counters[i].waiters)
 			rp.counters[i].waiters = nil
 		}
 		best = nil

@@ -146,6 +146,9 @@ func (pb *raceproc) begin(gp *g, rs *racestate, n int32) {
 //
 //go:nosplit
 func (pb *raceproc) enter(gp *g, rs *racestate) {
+	for racedying.Load() != 0 {
+		osyield() // see racesave: the process is about to end
+	}
 	if pb.n+4 > raceWords {
 		racespill(pb)
 	}

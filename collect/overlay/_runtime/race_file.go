@@ -363,6 +363,15 @@ func racedie(reason uint64) {
 //
 //go:nowritebarrierrec
 func racesave(reason uint64) {
+	// Other threads may still run the program. Their next record finds the
+	// goroutine unknown, and enter holds them; those in a hook get the time to
+	// leave it.
+	for q := raceprocs.Load(); q != 0; {
+		o := (*raceproc)(unsafe.Pointer(q))
+		o.curgid = 0
+		q = o.next
+	}
+	usleep(1000)
 	if buf := trace.reading; buf != nil {
 		racedump(buf)
 	}
