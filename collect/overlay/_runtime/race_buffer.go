@@ -245,6 +245,11 @@ func racespill(pb *raceproc) {
 // spill encodes the buffer and, if all, hands over the last, unfinished chunk.
 // On the system stack, by the owner.
 func (pb *raceproc) spill(all bool) {
+	if racefrozen.Load() {
+		pb.n = 0
+		pb.ver++
+		return
+	}
 	for i := int32(0); i < pb.n; {
 		w := pb.buf[i]
 		a := w & rawAddrMask

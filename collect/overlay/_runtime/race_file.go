@@ -32,6 +32,7 @@ var (
 	racename     [4096]byte // the file's name, NUL-terminated
 	racekeeper   raceparked
 	racefinished atomic.Uint32
+	racefrozen   atomic.Bool // what is recorded now comes after the recording's end
 	racedying    atomic.Uint32
 	racefailed   atomic.Bool // the file takes no more
 	racestart    int64       // nanoseconds since 1970
@@ -318,8 +319,18 @@ func racefinish() {
 		return
 	}
 	gp := getg()
-	racecollect()
+	// All Ps are cut off at one moment, or an operation would be there whose
+	// predecessors are not.
+	stw := stopTheWorld(stwStartTrace)
+	for q := raceprocs.Load(); q != 0; {
+		o := (*raceproc)(unsafe.Pointer(q))
+		systemstack(func() { o.spill(true) })
+		q = o.next
+	}
+	racefrozen.Store(true)
+	startTheWorld(stw)
 	systemstack(func() {
+		racelogpending()
 		if pb := raceproce(); pb != nil {
 			pb.status(recLast, 0)
 			pb.finish(1)
