@@ -6,6 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
 	"os"
 	"os/exec"
@@ -69,13 +72,19 @@ func build(ctx context.Context, stderr io.Writer, dir string, opt *options) (*su
 		return nil, err
 	}
 
+	if opt.goroot != "" {
+		if opt.goroot, err = filepath.Abs(opt.goroot); err != nil {
+			return nil, err
+		}
+	}
 	s.env = slices.Clip(environment(opt.goroot)) // several goroutines append to it
-	answers, err := output(ctx, s.env, "go", "env", "GOROOT", "GOVERSION")
+	answers, err := output(ctx, s.env, "go", "env", "GOROOT", "GOVERSION", "GOMODCACHE")
 	if err != nil {
 		return nil, err
 	}
-	goroot, version, _ := strings.Cut(answers, "\n")
-	s.version = version
+	answer := strings.Split(answers, "\n")
+	goroot := answer[0]
+	s.version = answer[1]
 	race := filepath.Join(goroot, "src", "runtime", "race")
 	s.testdata = filepath.Join(race, "testdata")
 	files, err := filepath.Glob(filepath.Join(s.testdata, "*_test.go"))
@@ -85,6 +94,12 @@ func build(ctx context.Context, stderr io.Writer, dir string, opt *options) (*su
 	if len(files) == 0 {
 		return nil, fmt.Errorf("no tests in %s", s.testdata)
 	}
+	if strings.HasPrefix(goroot, answer[2]) {
+		// Programs are built by a mirror of this GOROOT, of which these files
+		// are no part, so that they may not import what is internal to it.
+		files = slices.DeleteFunc(files, importsInternal)
+		fmt.Fprintf(stderr, "racesuite: tests that import internal packages are left out: %s lies in the module cache\n", goroot)
+	}
 	if err := s.instrument(ctx, race, s.binary, append([]string{"test", "-c"}, files...)); err != nil {
 		return nil, err
 	}
@@ -93,6 +108,15 @@ func build(ctx context.Context, stderr io.Writer, dir string, opt *options) (*su
 		s.cgo = ""
 	}
 	return s, nil
+}
+
+// importsInternal reports whether a file imports an internal package of the
+// standard library.
+func importsInternal(file string) bool {
+	f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+	return err == nil && slices.ContainsFunc(f.Imports, func(i *ast.ImportSpec) bool {
+		return strings.HasPrefix(i.Path.Value, `"internal/`)
+	})
 }
 
 // instrument builds binary by a hindsight command that is run in dir.
