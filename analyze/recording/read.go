@@ -30,9 +30,10 @@ type chunks struct {
 	last    bool // the end marker has been seen
 	damaged uint64
 	version error // a chunk of another version
+	spool   spool
 }
 
-// add takes the message of a log event.
+// add takes a copy of the message of a log event.
 func (c *chunks) add(message []byte) {
 	ch, err := record.Parse(message)
 	switch {
@@ -40,6 +41,7 @@ func (c *chunks) add(message []byte) {
 		k := chunkKey{ch.Stream, ch.Seq}
 		if !c.seen[k] {
 			c.seen[k] = true
+			ch.Payload = c.spool.add(ch.Payload)
 			c.list = append(c.list, ch)
 			c.last = c.last || ch.Last
 		}
@@ -114,6 +116,7 @@ func (c *chunks) fromEvents(r io.Reader) (stats readerStats) {
 		return stats
 	}
 	gs := make(map[trace.GoID]bool)
+	var message []byte
 	for {
 		ev, err := tr.ReadEvent()
 		if err == io.EOF {
@@ -129,7 +132,8 @@ func (c *chunks) fromEvents(r io.Reader) (stats readerStats) {
 		switch ev.Kind() {
 		case trace.EventLog:
 			if l := ev.Log(); l.Category == record.Category {
-				c.add([]byte(l.Message))
+				message = append(message[:0], l.Message...)
+				c.add(message)
 			}
 		case trace.EventStateTransition:
 			if st := ev.StateTransition(); st.Resource.Kind == trace.ResourceGoroutine {
@@ -161,7 +165,7 @@ func (c *chunks) salvage(r *bufio.Reader) error {
 			at = i + 1
 			if size, ok := lengthBefore(buf[:i]); ok && size >= record.HeaderSize && i+size <= len(buf) {
 				if ch, perr := record.Parse(buf[i : i+size]); perr == nil && !c.seen[chunkKey{ch.Stream, ch.Seq}] {
-					c.add(bytes.Clone(buf[i : i+size]))
+					c.add(buf[i : i+size])
 					at = i + size
 				}
 			}

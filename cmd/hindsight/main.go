@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"strings"
 
 	"github.com/hindsight-go/hindsight/collect/toolchain"
@@ -36,6 +37,9 @@ const (
 
 func main() {
 	toolchain.Main(os.Args[1:])
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50) // a large trace needs its memory for itself
+	}
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
