@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/hindsight-go/hindsight/analyze/event"
 	"github.com/hindsight-go/hindsight/collect/record"
@@ -265,15 +266,32 @@ func (rec *Recording) Goroutine(g event.G) event.Goroutine {
 	return event.Goroutine{Name: r.name, Parent: r.parent, Created: r.created, System: r.system}
 }
 
-// SyncName names a synchronization object.
+// SyncName names a synchronization object: by the variable or the allocated type
+// that it is or lies in.
 func (rec *Recording) SyncName(o event.Obj) string {
 	switch o.Space {
 	case event.SpaceAddr, event.SpaceChan, event.SpacePool:
-		if ob := rec.Object(o.Addr, 1<<32-1); ob.Kind != "unknown" {
-			return ob.Name
+		ob := rec.Object(o.Addr, 1<<32-1)
+		switch {
+		case ob.Kind == "unknown":
+		case o.Space == event.SpacePool && ob.Type != "":
+			return ob.Type
+		default:
+			return primitive(ob.Name)
 		}
 	}
 	return fmt.Sprintf("%s#%x", spaceNames[o.Space%event.Space(len(spaceNames))], o.Addr)
+}
+
+// primitive cuts the fields inside a primitive off a name: what people know is
+// the Mutex, not its state.
+func primitive(name string) string {
+	for _, inner := range []string{".w.mu.state", ".mu.state", ".state.v", ".done.v", ".writerSem", ".readerSem", ".noCopy"} {
+		if s, ok := strings.CutSuffix(name, inner); ok {
+			return s
+		}
+	}
+	return name
 }
 
 var spaceNames = [...]string{"sync", "chan", "pool", "map", "cond", "timer", "finalizer", "io", "coroutine", "bubble"}
