@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -274,6 +275,12 @@ func (rec *Recording) SyncName(o event.Obj) string {
 		ob := rec.Object(o.Addr, 1<<32-1)
 		switch {
 		case ob.Kind == "unknown":
+		case o.Space == event.SpaceChan && ob.Kind == "heap":
+			fs := rec.Frames(ob.Alloc)
+			if len(fs) > 0 {
+				f := fs[event.Site(fs)]
+				return fmt.Sprintf("chan@%s:%d", path.Base(f.File), f.Line)
+			}
 		case o.Space == event.SpacePool && ob.Type != "":
 			return ob.Type
 		default:
