@@ -48,14 +48,6 @@ func (c *Clock) Knows(e Epoch) bool { return e.T <= c.At(e.G) }
 // Before reports whether segment e is ordered before clock c.
 func Before(e Epoch, c *Clock) bool { return c.Knows(e) }
 
-// known returns the tree of all of c, its own component included.
-func (c *Clock) known() tree {
-	if c.t == 0 {
-		return c.tree
-	}
-	return c.tree.with(uint32(c.g), c.t)
-}
-
 // covers reports, without looking into the trees, whether c surely knows all
 // of o. A false may be wrong, a true is not.
 func (c *Clock) covers(o *Clock) bool {

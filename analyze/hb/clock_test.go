@@ -8,14 +8,6 @@ import (
 	"github.com/hindsight-go/hindsight/analyze/event"
 )
 
-func (t tree) flat(n uint32) []Time {
-	out := make([]Time, n)
-	for i := range out {
-		out[i] = t.at(uint32(i))
-	}
-	return out
-}
-
 // Trees are arrays, and do not change.
 func TestTree(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))

@@ -30,7 +30,7 @@ func (rec *Recording) Coverage() finding.Coverage {
 		c.Notes = append(c.Notes, "the process ended by "+reason(rec.last.Reason))
 	}
 	if rec.abandoned > 0 {
-		c.Notes = append(c.Notes, fmt.Sprintf("the last operations of %d goroutines are missing: the process died in the middle of them", rec.abandoned))
+		c.Notes = append(c.Notes, fmt.Sprintf("the last operations of %d goroutines are left out: what came before them is missing", rec.abandoned))
 	}
 	if rec.reader.err != nil && rec.Instrumented() && !rec.Ended() {
 		c.Notes = append(c.Notes, "the execution trace ends early: "+rec.reader.err.Error())

@@ -27,10 +27,12 @@ type chunkKey struct{ stream, seq uint32 }
 type chunks struct {
 	list    []record.Chunk
 	seen    map[chunkKey]bool
-	last    bool // the end marker has been seen
-	damaged uint64
-	version error // a chunk of another version
-	spool   spool
+	last    bool   // the end marker has been seen
+	damaged uint64 // chunks with a wrong checksum
+	// malformed counts chunks that hold what no recorder writes.
+	malformed uint64
+	version   error // a chunk of another version
+	spool     spool
 }
 
 // add takes a copy of the message of a log event.

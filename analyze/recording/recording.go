@@ -35,7 +35,8 @@ type Recording struct {
 	last      *record.Status // of the end marker
 	lost      struct{ chunks, records, sync uint64 }
 	records   uint64
-	abandoned int                      // goroutines whose last records a death left without their order
+	abandoned int // goroutines that could not be replayed to their end
+	replays   int
 	frames    map[uint32][]event.Frame // symbols, resolved
 
 	stacks stacks
@@ -54,6 +55,7 @@ type goroutine struct {
 	created event.Stack
 	system  bool
 	ended   bool
+	begun   int // the replay, counted from 1, that has reached its go statement
 	name    string
 }
 
@@ -119,6 +121,7 @@ func (rec *Recording) index() {
 		}
 		prev = ch
 		var g *goroutine
+		var orphans bool // records that belong to nobody
 		for d.Reset(ch.Payload, 0); d.Next(&r); {
 			switch r.Tag {
 			case record.TagSlice:
@@ -127,9 +130,7 @@ func (rec *Recording) index() {
 					g.goid = r.Slice.Goid
 				}
 				g.slices = append(g.slices, slice{r.Slice.Number, r.Slice.Part, r.Slice.Cycle, int32(i), int16(d.Pos())})
-			case record.TagGo:
-				rec.records++
-				rec.goroutine(r.Child).child = true
+			case record.TagCycle, record.TagStack:
 			case record.TagSymbol:
 				rec.symbols[r.PC] = slices.Clone(r.Frames)
 			case record.TagString:
@@ -153,12 +154,19 @@ func (rec *Recording) index() {
 				}
 			default:
 				rec.records++
+				orphans = orphans || g == nil
+				if r.Tag == record.TagGo {
+					rec.goroutine(r.Child).child = true
+				}
 			}
 		}
-		if d.Err() != nil {
-			rec.chunks.damaged++
+		if d.Err() != nil || orphans {
+			rec.chunks.malformed++
 		}
 	}
+	// A chunk whose bytes have changed is missing from its stream, unless it
+	// was the stream's last.
+	rec.lost.chunks = max(rec.lost.chunks, rec.chunks.damaged) + rec.chunks.malformed
 	for _, g := range rec.byID {
 		slices.SortFunc(g.slices, func(a, b slice) int {
 			return cmp.Or(cmp.Compare(a.number, b.number), cmp.Compare(a.part, b.part))
@@ -232,7 +240,7 @@ func (rec *Recording) Lost() (chunks, records, sync uint64) {
 	if rec.last != nil && rec.last.Records > rec.records {
 		records += rec.last.Records - rec.records
 	}
-	return rec.lost.chunks + rec.chunks.damaged, records, rec.status.LostSync + rec.lost.sync
+	return rec.lost.chunks, records, rec.status.LostSync + rec.lost.sync
 }
 
 // Foreign is the number of plain accesses outside Go's memory, which are not recorded.

@@ -14,27 +14,27 @@ import (
 //   - an unbuffered send and its receive, which have consecutive numbers, come
 //     next to each other.
 //
-// The real order of things was one like that, so there always is one; where
-// records are lost, numbers are missing, and then the smallest gap is jumped
-// and counted.
+// The real order of things was one like that, so there always is one.
+//
+// Where records are missing (a lost chunk, a process that was killed between
+// writing one P's records and the next's), a goroutine is replayed up to its
+// first missing record, and an operation only if those with smaller numbers of
+// its counter have been. So what is replayed is a prefix of the execution that
+// holds, for each of its events, all that came before it: a race in it is one,
+// whatever is missing. What is left out is counted.
 
 // cursor is how far a goroutine has been replayed.
 type cursor struct {
-	g     *goroutine
-	slice int // the next one to open
-	d     record.Decoder
-	r     record.Record // the next record, if have
-	have  bool
-	begun bool // its go statement has been replayed, or has none
-	done  bool
-	index uint64
-	cycle uint32
-	stack []node // of calls, outermost first
-	cache [64]struct {
-		parent  node
-		pc, via uint32
-		s       event.Stack
-	}
+	g      *goroutine
+	slice  int // the next one to open
+	number uint32
+	part   uint32 // of the slice that is open
+	d      record.Decoder
+	r      record.Record // the next record, if have
+	have   bool
+	index  uint64
+	cycle  uint32
+	stack  []call // outermost first
 	rwlock uint64 // an RWMutex.Lock of which the first acquire has been seen
 }
 
@@ -43,9 +43,9 @@ type replay struct {
 	rec      *Recording
 	f        func(*event.Event) bool
 	counters []counterState
-	cursors  map[uint64]*cursor
+	waiting  int       // cursors in the counters' queues
 	ready    []*cursor // may go on
-	later    []*cursor // next record is of a later cycle
+	later    queue     // next record is of a later cycle
 	cycle    uint32
 	stopped  bool
 	first    bool // collect allocations and goroutine facts
@@ -54,7 +54,7 @@ type replay struct {
 
 type counterState struct {
 	next    uint64
-	waiters map[uint64]*cursor // by number
+	waiters queue // by number
 }
 
 // Replay implements [event.Source].
@@ -62,123 +62,118 @@ func (rec *Recording) Replay(f func(*event.Event) bool) error {
 	rp := &replay{
 		rec: rec, f: f,
 		counters: make([]counterState, 1<<record.CounterBits),
-		cursors:  make(map[uint64]*cursor, len(rec.byID)),
 		first:    !rec.allocs.complete,
 	}
 	rec.lost.sync, rec.abandoned = 0, 0
+	rec.replays++
 	for _, id := range sortedKeys(rec.byID) {
-		g := rec.byID[id]
-		c := &cursor{g: g, begun: !g.child}
-		rp.cursors[id] = c
-		if c.begun {
-			rp.ready = append(rp.ready, c)
+		if g := rec.byID[id]; rec.root(g) {
+			rp.begin(g)
 		}
 	}
 	for !rp.stopped {
 		for len(rp.ready) > 0 && !rp.stopped {
 			c := rp.ready[0]
+			rp.ready[0] = nil
 			rp.ready = rp.ready[1:]
 			rp.run(c)
 		}
-		if rp.stopped || !rp.unblock() {
+		if rp.stopped || !rp.nextCycle() {
 			break
 		}
 	}
-	if !rp.stopped && rp.first {
+	if rp.stopped {
+		return nil
+	}
+	// Goroutines whose go statement is missing.
+	for _, g := range rec.byID {
+		if g.begun != rec.replays && len(g.slices) > 0 {
+			rp.abandon(1)
+			if rec.whole() {
+				rp.lose(1)
+			}
+		}
+	}
+	if rp.first {
 		rec.allocs.finish()
 	}
 	return nil
 }
 
-// unblock makes something ready when nothing is: the next GC cycle or, where
-// numbers have been lost, the operation after the smallest gap. It reports
-// whether there is anything left.
-func (rp *replay) unblock() bool {
-	var (
-		best *counterState
-		num  uint64
-		gap  = ^uint64(0)
-	)
-	for i := range rp.counters {
-		cs := &rp.counters[i]
-		for n, c := range cs.waiters {
-			if c.cycle <= rp.cycle && n-cs.next < gap {
-				best, num, gap = cs, n, n-cs.next
-			}
-		}
-	}
-	if best != nil && rp.rec.diedRunning() {
-		// These numbers were taken, and their records not yet in safety: the
-		// process died in between. What waits for them is not replayed, since
-		// the order that they gave is not known.
-		for i := range rp.counters {
-			rp.rec.abandoned += len(rp.counters[i].waiters)
-			rp.counters[i].waiters = nil
-		}
-		best = nil
-	}
-	if best != nil {
-		rp.rec.lost.sync += max(gap, 1)
-		c := best.waiters[num]
-		delete(best.waiters, num)
-		best.next = num
-		rp.ready = append(rp.ready, c)
-		if gap == 0 { // an unbuffered send whose receive is missing
-			c.orphan()
-		}
-		return true
-	}
-	if len(rp.later) > 0 {
-		next := rp.later[0].cycle
-		for _, c := range rp.later {
-			next = min(next, c.cycle)
-		}
-		rp.cycle = next
-		keep := rp.later[:0]
-		for _, c := range rp.later {
-			if c.cycle == next {
-				rp.ready = append(rp.ready, c)
-			} else {
-				keep = append(keep, c)
-			}
-		}
-		rp.later = keep
-		return true
-	}
-	if rp.rec.diedRunning() {
+// root reports whether nothing comes before the goroutine's first record. That
+// no go statement names it says so if all records are there; if not, only the
+// main goroutine and contexts of the runtime, which have no number, are known to have none.
+func (rec *Recording) root(g *goroutine) bool {
+	return !g.child && (rec.whole() || g.goid <= 1)
+}
+
+// whole reports whether the recording has its end and no gap before it.
+func (rec *Recording) whole() bool {
+	return rec.last != nil && rec.lost.chunks == 0
+}
+
+// begin makes a goroutine ready, once.
+func (rp *replay) begin(g *goroutine) bool {
+	if g.begun == rp.rec.replays {
 		return false
 	}
-	// Goroutines whose go statement has been lost.
-	for _, id := range sortedKeys(rp.cursors) {
-		if c := rp.cursors[id]; !c.begun {
-			c.begun = true
-			rp.rec.lost.sync++
-			rp.ready = append(rp.ready, c)
-			return true
+	g.begun = rp.rec.replays
+	if len(g.slices) > 0 {
+		rp.ready = append(rp.ready, &cursor{g: g})
+	}
+	return true
+}
+
+// nextCycle goes on to the next GC cycle when nothing is ready, and reports
+// whether there is one. What still waits for a number then waits for one that
+// is missing.
+func (rp *replay) nextCycle() bool {
+	for i := range rp.counters {
+		if rp.waiting == 0 {
+			break
+		}
+		cs := &rp.counters[i]
+		if n := len(cs.waiters); n > 0 {
+			// An unbuffered send whose receive is missing leaves no gap.
+			rp.lose(max(cs.waiters[0].key-cs.next, 1))
+			rp.abandon(n)
+			rp.waiting -= n
+			cs.waiters = nil
 		}
 	}
-	return false
+	if len(rp.later) == 0 {
+		return false
+	}
+	rp.cycle = uint32(rp.later[0].key)
+	for len(rp.later) > 0 && rp.later[0].key == uint64(rp.cycle) {
+		rp.ready = append(rp.ready, rp.later.pop())
+	}
+	return true
+}
+
+// abandon counts goroutines that are not replayed to their end.
+func (rp *replay) abandon(n int) { rp.rec.abandoned += n }
+
+// lose counts synchronization operations that are missing. Those that a dying
+// process had not written yet are no loss: the recording is shorter by them.
+func (rp *replay) lose(n uint64) {
+	if !rp.rec.diedRunning() {
+		const most = 1 << 50
+		rp.rec.lost.sync = min(rp.rec.lost.sync+min(n, most), most)
+	}
 }
 
 // diedRunning reports whether the process ended without stopping its goroutines
 // first, and nothing but the very end is missing.
 func (rec *Recording) diedRunning() bool {
-	return rec.lost.chunks == 0 && rec.chunks.damaged == 0 && (rec.last == nil || rec.last.Reason != 0)
-}
-
-// orphan turns the next record, an unbuffered send without a receive, into one
-// that nobody waits for.
-func (c *cursor) orphan() {
-	if c.have && c.r.Tag == record.TagSync && c.r.Sync == record.Send && c.r.N == 0 {
-		c.r.Sync = record.Release
-	}
+	return rec.lost.chunks == 0 && (rec.last == nil || rec.last.Reason != 0)
 }
 
 // run replays c as far as it goes.
 func (rp *replay) run(c *cursor) {
 	for !rp.stopped && rp.fetch(c) {
 		if c.cycle > rp.cycle {
-			rp.later = append(rp.later, c)
+			rp.later.push(uint64(c.cycle), c)
 			return
 		}
 		r := &c.r
@@ -188,19 +183,29 @@ func (rp *replay) run(c *cursor) {
 				space = 0
 			}
 			cs := &rp.counters[record.Counter(space, r.Addr)]
-			if r.Num > cs.next {
-				rp.wait(c, cs)
+			switch {
+			case r.Num < cs.next:
+				// No recorder gives a number twice.
+				rp.lose(1)
+				rp.abandon(1)
 				return
-			}
-			if r.Tag == record.TagSync && r.Sync == record.Send && r.N == 0 {
+			case r.Num > cs.next:
+				rp.wait(c, cs)
+				// An unbuffered receive whose send is next completes both.
+				if c.unbuffered(record.Recv) && r.Num == cs.next+1 {
+					rp.pair(cs)
+				}
+				return
+			case c.unbuffered(record.Send):
 				// The receive must be next in its goroutine, so that the two
 				// are delivered together.
-				rp.wait2(c, cs)
+				rp.wait(c, cs)
+				rp.pair(cs)
 				return
 			}
 			rp.deliver(c)
-			cs.next = max(cs.next, r.Num+1)
 			c.have = false
+			cs.next++
 			rp.wake(cs)
 			continue
 		}
@@ -209,35 +214,31 @@ func (rp *replay) run(c *cursor) {
 	}
 }
 
-// wait parks c until its number is next.
-func (rp *replay) wait(c *cursor, cs *counterState) {
-	if cs.waiters == nil {
-		cs.waiters = make(map[uint64]*cursor)
-	}
-	cs.waiters[c.r.Num] = c
-	// An unbuffered receive whose send is next completes both.
-	if r := &c.r; r.Tag == record.TagSync && r.Sync == record.Recv && r.N == 0 && r.Num == cs.next+1 {
-		rp.pair(cs)
-	}
+// unbuffered reports whether c's next record is a send to an unbuffered channel
+// or a receive from one.
+func (c *cursor) unbuffered(op record.Sync) bool {
+	return c.r.Tag == record.TagSync && c.r.Sync == op && c.r.N == 0
 }
 
-// wait2 parks an unbuffered send, whose number is next, until its receive is there.
-func (rp *replay) wait2(c *cursor, cs *counterState) {
-	if cs.waiters == nil {
-		cs.waiters = make(map[uint64]*cursor)
-	}
-	cs.waiters[c.r.Num] = c
-	rp.pair(cs)
+// wait parks c until its number is next.
+func (rp *replay) wait(c *cursor, cs *counterState) {
+	cs.waiters.push(c.r.Num, c)
+	rp.waiting++
 }
 
 // pair delivers an unbuffered send and its receive if both are next.
 func (rp *replay) pair(cs *counterState) {
-	s, r := cs.waiters[cs.next], cs.waiters[cs.next+1]
-	if s == nil || r == nil || s.r.Sync != record.Send || s.r.Tag != record.TagSync || r.r.Sync != record.Recv || r.r.Tag != record.TagSync {
+	w := cs.waiters
+	if w[0].key != cs.next || !w[0].c.unbuffered(record.Send) {
 		return
 	}
-	delete(cs.waiters, cs.next)
-	delete(cs.waiters, cs.next+1)
+	s := cs.waiters.pop()
+	if w := cs.waiters; len(w) == 0 || w[0].key != cs.next+1 || !w[0].c.unbuffered(record.Recv) {
+		cs.waiters.push(s.r.Num, s)
+		return
+	}
+	r := cs.waiters.pop()
+	rp.waiting -= 2
 	rp.deliver(s)
 	rp.deliver(r)
 	s.have, r.have = false, false
@@ -248,13 +249,14 @@ func (rp *replay) pair(cs *counterState) {
 
 // wake makes the goroutine ready that waits for the counter's next number.
 func (rp *replay) wake(cs *counterState) {
-	if c := cs.waiters[cs.next]; c != nil {
-		if c.r.Tag == record.TagSync && c.r.Sync == record.Send && c.r.N == 0 {
+	// Smaller ones are duplicates, for run to find out.
+	for len(cs.waiters) > 0 && cs.waiters[0].key <= cs.next {
+		if c := cs.waiters[0].c; c.r.Num == cs.next && c.unbuffered(record.Send) {
 			rp.pair(cs)
 			return
 		}
-		delete(cs.waiters, cs.next)
-		rp.ready = append(rp.ready, c)
+		rp.ready = append(rp.ready, cs.waiters.pop())
+		rp.waiting--
 	}
 }
 
@@ -275,7 +277,7 @@ func (rp *replay) fetch(c *cursor) bool {
 				c.cycle = c.r.Slice.Cycle
 				continue
 			case record.TagStack:
-				rp.rec.stacks.change(c, int(c.r.Low), c.r.PCs)
+				rp.rec.stacks.change(c, c.r.Low, c.r.PCs)
 				continue
 			case record.TagSymbol, record.TagString, record.TagType, record.TagField, record.TagVar,
 				record.TagFact, record.TagStatus, record.TagLast:
@@ -284,13 +286,23 @@ func (rp *replay) fetch(c *cursor) bool {
 			c.have = true
 			return true
 		}
+		if c.d.Err() != nil {
+			rp.lose(1)
+			rp.abandon(1)
+			return false
+		}
 		if c.slice == len(c.g.slices) {
-			c.done = true
 			return false
 		}
 		s := c.g.slices[c.slice]
+		next := c.slice > 0 && s.number == c.number && s.part == c.part+1 || s.number == c.number+1 && s.part == 0
+		if !next {
+			rp.lose(1)
+			rp.abandon(1)
+			return false
+		}
 		c.slice++
-		c.cycle = s.cycle
+		c.number, c.part, c.cycle = s.number, s.part, s.cycle
 		c.d.Reset(rp.rec.chunks.list[s.chunk].Payload, int(s.pos))
 	}
 }
@@ -328,7 +340,8 @@ func (rp *replay) deliver(c *cursor) {
 		ev.Addr, ev.Size = r.Addr, r.Size
 		ev.Obj = event.Obj{Addr: r.Addr}
 		ev.Stack = rec.stacks.leaf(c, r.PC, 0)
-		if k := rec.class.of(rec, c, r.PC); k.hideAtomics {
+		k := rec.class.of(rec, c, r.PC)
+		if k.hideAtomics || k.onlyAtomic && hidesAtomics(rec.calls(c, r.PC, 4)) {
 			ev.Quiet = true
 			emit = k.locks
 		}
@@ -336,25 +349,27 @@ func (rp *replay) deliver(c *cursor) {
 		ev.Stack = rec.stacks.leaf(c, r.PC, 0)
 		emit = rec.syncEvent(c, ev)
 	case record.TagGo:
-		child := rp.cursors[r.Child]
-		if child == nil || child.begun {
-			return // it did nothing, or a damaged record names it twice
-		}
-		child.begun = true
-		rp.ready = append(rp.ready, child)
-		ev.Stack = rec.stacks.leaf(c, r.PC, 0)
-		if child.g.index < 0 {
-			child.g.index = event.G(len(rec.gs))
-			rec.gs = append(rec.gs, child.g)
-		}
-		// The runtime starts its own goroutines when it happens to need them.
-		child.g.system = rec.class.of(rec, c, r.PC).runtime
-		child.g.created = ev.Stack
-		if child.g.system {
+		child := rec.byID[r.Child]
+		if !rp.begin(child) {
+			rp.lose(1) // no recorder names a goroutine twice
 			return
 		}
-		child.g.parent = c.g.index
-		ev.Op, ev.Child = event.Go, child.g.index
+		if len(child.slices) == 0 {
+			return // it did nothing
+		}
+		ev.Stack = rec.stacks.leaf(c, r.PC, 0)
+		if child.index < 0 {
+			child.index = event.G(len(rec.gs))
+			rec.gs = append(rec.gs, child)
+		}
+		// The runtime starts its own goroutines when it happens to need them.
+		child.system = rec.class.of(rec, c, r.PC).runtime
+		child.created = ev.Stack
+		if child.system {
+			return
+		}
+		child.parent = c.g.index
+		ev.Op, ev.Child = event.Go, child.index
 	case record.TagEnd:
 		c.g.ended = true
 		ev.Op = event.End

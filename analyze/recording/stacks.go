@@ -18,6 +18,11 @@ type node = uint32
 type stacks struct {
 	nodes []stackNode // nodes[0] is unused
 	index map[stackNode]node
+
+	recent [1024]struct { // found last, by hash
+		n stackNode
+		s node
+	}
 }
 
 type stackNode struct {
@@ -39,14 +44,25 @@ func (s *stacks) intern(n stackNode) node {
 	return id
 }
 
-// change replaces the calls of c's goroutine from depth low on.
-func (s *stacks) change(c *cursor, low int, pcs []uint32) {
-	for len(c.stack) < low { // lost
-		c.stack = append(c.stack, s.intern(stackNode{s.top(c), record.NoPC, 0}))
+// call is a call on a goroutine's stack: the path to it, and how many calls that is.
+type call struct {
+	depth uint64
+	path  node
+}
+
+// change replaces the calls of c's goroutine from depth low on. Calls that have
+// never been told, for want of a record, are one node together.
+func (s *stacks) change(c *cursor, low uint64, pcs []uint32) {
+	n := len(c.stack)
+	for n > 0 && c.stack[n-1].depth > low {
+		n--
 	}
-	c.stack = c.stack[:low]
-	for _, pc := range pcs {
-		c.stack = append(c.stack, s.intern(stackNode{s.top(c), pc, 0}))
+	c.stack = c.stack[:n]
+	if n == 0 && low > 0 || n > 0 && c.stack[n-1].depth < low {
+		c.stack = append(c.stack, call{low, s.intern(stackNode{s.top(c), record.NoPC, 0})})
+	}
+	for i, pc := range pcs {
+		c.stack = append(c.stack, call{low + uint64(i) + 1, s.intern(stackNode{s.top(c), pc, 0})})
 	}
 }
 
@@ -54,18 +70,17 @@ func (s *stacks) top(c *cursor) node {
 	if len(c.stack) == 0 {
 		return 0
 	}
-	return c.stack[len(c.stack)-1]
+	return c.stack[len(c.stack)-1].path
 }
 
 // leaf is the stack of something that c's goroutine does at pc.
 func (s *stacks) leaf(c *cursor, pc, via uint32) event.Stack {
-	parent := s.top(c)
-	e := &c.cache[(pc^pc>>6^parent*31)%uint32(len(c.cache))]
-	if e.s == 0 || e.parent != parent || e.pc != pc || e.via != via {
-		e.parent, e.pc, e.via = parent, pc, via
-		e.s = event.Stack(s.intern(stackNode{parent, pc, via}))
+	n := stackNode{s.top(c), pc, via}
+	e := &s.recent[(pc^pc>>6^n.parent*31)%uint32(len(s.recent))]
+	if e.s == 0 || e.n != n {
+		e.n, e.s = n, s.intern(n)
 	}
-	return e.s
+	return event.Stack(e.s)
 }
 
 // Frames implements [event.Source].
@@ -126,6 +141,7 @@ type classes struct {
 type class struct {
 	funcs       []string // functions at the pc, innermost first
 	hideAtomics bool
+	onlyAtomic  bool // all are of sync/atomic: their caller decides
 	locks       bool // and takes a lock: the access is one, the order is the lock's
 	runtime     bool // the outermost function at the pc is the runtime's
 }
@@ -139,6 +155,7 @@ func (cl *classes) of(rec *Recording, c *cursor, pc uint32) *class {
 		k.funcs = append(k.funcs, f.Func)
 	}
 	k.hideAtomics = hidesAtomics(k.funcs)
+	k.onlyAtomic = !slices.ContainsFunc(k.funcs, func(f string) bool { return !isAtomic(f) })
 	for _, f := range k.funcs {
 		switch f {
 		case "internal/sync.(*Mutex).Lock", "internal/sync.(*Mutex).lockSlow", "internal/sync.(*Mutex).TryLock":
@@ -161,7 +178,7 @@ func (cl *classes) of(rec *Recording, c *cursor, pc uint32) *class {
 func hidesAtomics(funcs []string) bool {
 	for _, f := range funcs {
 		switch {
-		case strings.HasPrefix(f, "sync/atomic.") || strings.HasPrefix(f, "runtime.sync_atomic"):
+		case isAtomic(f):
 			continue
 		case strings.HasPrefix(f, "sync.(*Once)."):
 			return false
@@ -171,13 +188,17 @@ func hidesAtomics(funcs []string) bool {
 	return false
 }
 
+func isAtomic(f string) bool {
+	return strings.HasPrefix(f, "sync/atomic.") || strings.HasPrefix(f, "runtime.sync_atomic")
+}
+
 // calls returns the functions around a record at pc, innermost first: those at
 // the pc and those of up to n calls further out.
 func (rec *Recording) calls(c *cursor, pc uint32, n int) []string {
 	k := rec.class.of(rec, c, pc)
 	out := k.funcs
 	for i := len(c.stack) - 1; i >= 0 && n > 0; i, n = i-1, n-1 {
-		out = append(out[:len(out):len(out)], rec.class.of(rec, c, rec.stacks.nodes[c.stack[i]].pc).funcs...)
+		out = append(out[:len(out):len(out)], rec.class.of(rec, c, rec.stacks.nodes[c.stack[i].path].pc).funcs...)
 	}
 	return out
 }

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestUnnoticed runs a program plainly and recorded: exit status and output must
+// be the same, however it ends, and whatever it leaves must be a recording in
+// which its race is found.
+func TestUnnoticed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds an instrumented program")
+	}
+	if runtime.GOOS != "linux" {
+		t.Skip("programs record on linux")
+	}
+	dir := t.TempDir()
+	plain, recorded := filepath.Join(dir, "plain"), filepath.Join(dir, "recorded")
+	if out, err := exec.Command("go", "build", "-o", plain, "./testdata/unnoticed").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	var stderr bytes.Buffer
+	if code := run([]string{"build", "-o", recorded, "./testdata/unnoticed"}, nil, &stderr, &stderr); code != 0 {
+		t.Fatalf("build: %d\n%s", code, &stderr)
+	}
+	for _, name := range []string{
+		"return", "exit", "direct", "panic", "fault", "goexit", "recover", "deadlock", "asleep", "mapwrites",
+		"overflow", "terminated", "killed", "caught", "goroutines", "child", "descriptors", "allocations", "traced", "input",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			wantCode, want := unnoticed(t, plain, name, "")
+			trace := filepath.Join(t.TempDir(), "x.trace")
+			code, got := unnoticed(t, recorded, name, trace)
+			if code != wantCode || got != want {
+				t.Errorf("recorded: %s\n%s\nplain: %s\n%s", code, got, wantCode, want)
+			}
+			code, got = unnoticed(t, recorded, name, "")
+			if code != wantCode || got != want {
+				t.Errorf("instrumented, not recorded: %s\n%s\nplain: %s\n%s", code, got, wantCode, want)
+			}
+			var out, notes bytes.Buffer
+			if code := run([]string{"analyze", trace}, nil, &out, &notes); code != exitFound || !strings.Contains(out.String(), "main.x") {
+				t.Errorf("analyze: exit %d\n%s%s", code, &out, &notes)
+			}
+			if name == "child" {
+				children, _ := filepath.Glob(trace + ".*")
+				if len(children) != 1 {
+					t.Errorf("the child's recordings: %v", children)
+				}
+			}
+		})
+	}
+}
+
+// unnoticed runs one case and returns how it ended and what it printed, without
+// what differs from run to run.
+func unnoticed(t *testing.T, bin, name, trace string) (status, output string) {
+	cmd := exec.Command(bin, name)
+	cmd.Env = os.Environ()
+	if trace != "" {
+		cmd.Env = append(cmd.Env, "HINDSIGHT="+trace)
+	}
+	cmd.Stdin = strings.NewReader(strings.Repeat("x", 100_000))
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	status = cmd.ProcessState.String()
+	if ws, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+		status = "signal " + ws.Signal().String()
+	}
+	// Stacks differ in addresses and in the runtime's own frames.
+	text := out.String()
+	for _, cut := range []string{"\ngoroutine ", "\nruntime: goroutine stack", "\nruntime stack"} {
+		if i := strings.Index(text, cut); i >= 0 {
+			text = text[:i]
+		}
+	}
+	return status, regexp.MustCompile(`0x[0-9a-f]+`).ReplaceAllString(text, "0x")
+}
