@@ -526,7 +526,9 @@ func raceaccess(gp *g, kind uint64, addr, size, pc, via uintptr) {
 		return
 	}
 	if !isvalidaddr(unsafe.Pointer(addr)) {
-		pb.foreign++
+		if addr-racetext >= racedatastart-racetext { // else a constant
+			pb.foreign++
+		}
 		return
 	}
 	f.what, f.who = what, who
