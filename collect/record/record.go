@@ -347,7 +347,7 @@ func (d *Decoder) Next(r *Record) bool {
 	case tag == TagStack:
 		r.Low = d.uvarint()
 		n := d.uvarint()
-		if n > MaxChunk || r.Low > 1<<24 {
+		if n > MaxChunk || r.Low >= 1<<32 {
 			d.fail()
 			return false
 		}

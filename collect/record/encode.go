@@ -1,0 +1,243 @@
+package record
+
+import (
+	"encoding/binary"
+	"slices"
+)
+
+// An Encoder writes records as chunks. It is the twin of the recorder's
+// encoder (collect/overlay/_runtime/race_buffer.go), which cannot import this
+// package: what the recorder has written, decoded and encoded again, is the same
+// bytes. Tests make recordings with it that no program makes, and it is
+// the place to try a change of the format first.
+type Encoder struct {
+	stream, seq uint32
+	emit        func(chunk []byte)
+
+	b        []byte // the chunk, with room for its header
+	slice    Slice  // whose records are being written; G is 0 at first
+	inslice  bool   // the chunk has a slice record
+	lastaddr uint64
+	lastpc   uint32
+}
+
+// recordMax bounds the bytes of a record other than a definition or a stack.
+const recordMax = 64
+
+// NewEncoder returns an encoder of a stream. It calls emit for each chunk,
+// which is valid until emit returns.
+func NewEncoder(stream uint32, emit func(chunk []byte)) *Encoder {
+	return &Encoder{stream: stream, emit: emit, b: make([]byte, HeaderSize, MaxChunk)}
+}
+
+// Write writes a record. A TagSlice record begins a slice of its goroutine; the
+// encoder itself says in every further chunk whose records follow, as the
+// slice's next part. Bytes that do not fit a chunk even alone panic.
+func (e *Encoder) Write(r *Record) {
+	switch r.Tag {
+	case TagSlice:
+		e.room(recordMax)
+		e.slice = r.Slice
+		e.begin()
+		return
+	case TagSymbol:
+		e.room(16 + 20*len(r.Frames))
+	case TagString:
+		e.room(16 + len(r.Name))
+	case TagType:
+		e.room(32 + len(r.Name))
+	case TagField, TagVar:
+		e.room(40 + len(r.Name))
+	case TagFact:
+		e.room(16 + len(r.Name) + len(r.Value))
+	case TagStatus, TagLast:
+		e.room(recordMax)
+	default:
+		if r.Tag == TagCycle {
+			e.slice.Cycle = r.Slice.Cycle
+		}
+		n := recordMax
+		if r.Tag == TagStack {
+			n += 5 * len(r.PCs)
+		}
+		e.room(n)
+		if !e.inslice && e.slice.G != 0 {
+			e.slice.Part++
+			e.slice.Goid = 0
+			e.begin()
+		}
+	}
+	e.append(r)
+}
+
+// Flush hands over the last chunk, if there is one that is not finished. The
+// last chunk of a recording says so.
+func (e *Encoder) Flush(last bool) {
+	if len(e.b) == HeaderSize && !last {
+		return
+	}
+	copy(e.b, []byte{'H', 'S', Version, 0})
+	if last {
+		e.b[3] = 1
+	}
+	binary.LittleEndian.PutUint32(e.b[4:], e.stream)
+	binary.LittleEndian.PutUint32(e.b[8:], e.seq)
+	binary.LittleEndian.PutUint32(e.b[12:], Sum(e.b))
+	e.emit(e.b)
+	e.seq++
+	e.b = e.b[:HeaderSize]
+	e.inslice = false
+}
+
+// room makes sure that the chunk takes n more bytes.
+func (e *Encoder) room(n int) {
+	if len(e.b)+n > MaxChunk {
+		e.Flush(false)
+	}
+}
+
+// begin writes whose the following records are.
+func (e *Encoder) begin() {
+	e.inslice = true
+	e.lastaddr, e.lastpc = 0, 0
+	e.byte(TagSlice)
+	e.uvarint(e.slice.G, uint64(e.slice.Number), uint64(e.slice.Part), uint64(e.slice.Cycle), e.slice.Goid)
+}
+
+func (e *Encoder) append(r *Record) {
+	switch r.Tag {
+	case TagRead, TagWrite:
+		tag := r.Tag
+		switch {
+		case r.Count > 1:
+			tag |= TagRun
+		case r.Size != 1:
+			tag |= TagSized
+		}
+		if r.Via != 0 && r.Count <= 1 {
+			tag |= TagVia
+		}
+		e.byte(tag)
+		e.addr(r.Addr)
+		e.pc(r.PC)
+		if tag&TagRun != 0 {
+			e.uvarint(r.Stride, r.Count)
+		}
+		if tag&TagSized != 0 {
+			e.uvarint(r.Size)
+		}
+		if tag&TagVia != 0 {
+			e.pc(r.Via)
+		}
+	case TagAtomic:
+		e.byte(TagAtomic | byte(r.Atomic)<<1 | byte(r.Size>>3))
+		e.addr(r.Addr)
+		e.pc(r.PC)
+		e.uvarint(r.Num)
+	case TagSync:
+		e.byte(TagSync, byte(r.Sync), r.Space)
+		e.addr(r.Addr)
+		e.uvarint(uint64(r.Slot), uint64(r.N))
+		e.pc(r.PC)
+		e.uvarint(r.Num)
+	case TagStack:
+		e.byte(TagStack)
+		e.uvarint(r.Low, uint64(len(r.PCs)))
+		for _, pc := range r.PCs {
+			e.pc(pc)
+		}
+	case TagCycle:
+		e.byte(TagCycle)
+		e.uvarint(uint64(r.Slice.Cycle))
+	case TagGo:
+		e.byte(TagGo)
+		e.uvarint(r.Child)
+		e.pc(r.PC)
+	case TagEnd:
+		e.byte(TagEnd)
+	case TagAlloc:
+		e.byte(TagAlloc)
+		e.addr(r.Addr)
+		e.uvarint(r.Size)
+		e.pc(r.PC)
+		e.uvarint(r.Type)
+	case TagSymbol:
+		e.byte(TagSymbol)
+		e.uvarint(uint64(r.PC), uint64(len(r.Frames)))
+		for _, f := range r.Frames {
+			e.uvarint(f.Func, f.File, uint64(f.Line))
+		}
+	case TagString:
+		e.byte(TagString, r.Table)
+		e.uvarint(r.ID)
+		e.bytes(r.Name)
+	case TagType:
+		e.byte(TagType)
+		e.uvarint(r.Type, r.Size)
+		e.bytes(r.Name)
+	case TagField:
+		e.byte(TagField)
+		e.uvarint(r.Type, r.Addr, r.Size)
+		e.bytes(r.Name)
+	case TagVar:
+		e.byte(TagVar)
+		e.uvarint(r.Addr, r.Size)
+		e.bytes(r.Name)
+	case TagFact:
+		e.byte(TagFact)
+		e.bytes(r.Name)
+		e.bytes(r.Value)
+	case TagStatus, TagLast:
+		s := &r.Status
+		e.byte(r.Tag)
+		e.uvarint(s.Reason, s.Streams, s.Records, s.Lost, s.LostSync, s.Foreign, s.Nanotime)
+	default:
+		e.byte(r.Tag)
+	}
+	if len(e.b) > MaxChunk {
+		panic("record: a record larger than a chunk")
+	}
+}
+
+func (e *Encoder) byte(b ...byte) { e.b = append(e.b, b...) }
+
+func (e *Encoder) uvarint(list ...uint64) {
+	for _, v := range list {
+		e.b = binary.AppendUvarint(e.b, v)
+	}
+}
+
+func (e *Encoder) svarint(v int64) { e.uvarint(uint64(v)<<1 ^ uint64(v>>63)) }
+
+func (e *Encoder) addr(a uint64) {
+	e.svarint(int64(a - e.lastaddr))
+	e.lastaddr = a
+}
+
+func (e *Encoder) pc(pc uint32) {
+	e.svarint(int64(int32(pc - e.lastpc)))
+	e.lastpc = pc
+}
+
+func (e *Encoder) bytes(b []byte) {
+	e.uvarint(uint64(len(b)))
+	e.b = append(e.b, b...)
+}
+
+// AppendTrace appends an execution trace to b that holds nothing but chunks: a
+// header, and each chunk as the only string of a batch of strings, as the
+// recorder writes them when its process dies.
+func AppendTrace(b []byte, chunks ...[]byte) []byte {
+	const evEventBatch, evStrings, evString = 1, 4, 5
+	b = append(b, "go 1.26 trace\x00\x00\x00"...)
+	for i, c := range chunks {
+		s := []byte{evStrings, evString}
+		s = binary.AppendUvarint(s, uint64(i)+1)
+		s = binary.AppendUvarint(s, uint64(len(c)))
+		s = append(s, c...)
+		b = append(b, evEventBatch, 1, 0, 0)
+		b = binary.AppendUvarint(b, uint64(len(s)))
+		b = append(b, s...)
+	}
+	return slices.Clip(b)
+}
