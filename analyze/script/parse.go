@@ -272,7 +272,7 @@ func (p *parser) event(words []string) error {
 	if err != nil {
 		return err
 	}
-	e := event.Event{Op: v.op, G: g, Cycle: p.cycle}
+	e := event.Event{Op: v.op, G: g, Cycle: p.cycle, Quiet: v.quiet}
 	if p.last[g] >= 0 {
 		e.Index = p.events[p.last[g]].Index + 1
 	}

@@ -228,6 +228,9 @@ func (p *printer) event(e *event.Event) {
 	if e.Op == event.Alloc && !p.plain {
 		name, v = "life", verbs["life"]
 	}
+	if e.Quiet {
+		name = "quiet-" + name
+	}
 	g := p.goroutine(e.G, false)
 	// Declarations come before the line that needs them.
 	operand := ""

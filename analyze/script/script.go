@@ -149,6 +149,7 @@ type verb struct {
 	space event.Space // of an object that no directive declares
 	class byte        // objects of one name and different classes are different
 	nums  int         // most numbers that may follow the operand
+	quiet bool        // the event orders nothing
 }
 
 // verbs is the language. The second part only appears in dumps of recordings.
@@ -192,12 +193,18 @@ var verbs = map[string]verb{
 	"io-read":         {op: event.IORead, form: sync, class: 'i', space: event.SpaceIO},
 	"io-write":        {op: event.IOWrite, form: sync, class: 'i', space: event.SpaceIO},
 	"life":            {op: event.Alloc, form: memory},
-	"cut":             {op: event.LifeCut, form: memory},
-	"misuse-read":     {op: event.MisuseRead, form: sync, class: 's', nums: 1},
-	"misuse-write":    {op: event.MisuseWrite, form: sync, class: 's', nums: 1},
-	"send-closed":     {op: event.SendClosed, form: sync, class: 'c', space: event.SpaceChan},
-	"close-closed":    {op: event.CloseClosed, form: sync, class: 'c', space: event.SpaceChan},
-	"skip":            {op: event.Invalid, form: bare, nums: 1},
+
+	"quiet-atomic-load":     {op: event.AtomicLoad, form: memory, quiet: true},
+	"quiet-atomic-store":    {op: event.AtomicStore, form: memory, quiet: true},
+	"quiet-atomic-rmw":      {op: event.AtomicRMW, form: memory, quiet: true},
+	"quiet-atomic-cas-fail": {op: event.AtomicCASFail, form: memory, quiet: true},
+
+	"cut":          {op: event.LifeCut, form: memory},
+	"misuse-read":  {op: event.MisuseRead, form: sync, class: 's', nums: 1},
+	"misuse-write": {op: event.MisuseWrite, form: sync, class: 's', nums: 1},
+	"send-closed":  {op: event.SendClosed, form: sync, class: 'c', space: event.SpaceChan},
+	"close-closed": {op: event.CloseClosed, form: sync, class: 'c', space: event.SpaceChan},
+	"skip":         {op: event.Invalid, form: bare, nums: 1},
 }
 
 var spaceNames = [...]string{
