@@ -114,7 +114,7 @@ func (w *whole) draw() (*finding.Graph, error) {
 			Label: strings.TrimSpace(e.Verb() + " " + w.object(e)),
 		}
 		if frames := w.src.Frames(e.Stack); len(frames) > 0 {
-			n.Site = finding.Frame(frames[event.Site(frames)])
+			n.Site = finding.Frame(frames[event.Caller(frames)])
 		}
 		if before := last[e.G]; before != nil {
 			n.Elided = int(e.Index - before.Event - 1)

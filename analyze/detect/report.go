@@ -231,7 +231,7 @@ func (e *explainer) Site(st event.Stack) finding.Frame {
 	if len(all) == 0 {
 		return finding.Frame{}
 	}
-	return finding.Frame(all[event.Site(all)])
+	return finding.Frame(all[event.Caller(all)])
 }
 
 // Label implements [graph.Describer].

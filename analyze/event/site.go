@@ -14,6 +14,17 @@ func Site(stack []Frame) int {
 	return 0
 }
 
+// Caller is Site for synchronization: the first frame that is outside package
+// sync as well, so that it names the line that locked, not the line in Lock.
+func Caller(stack []Frame) int {
+	for i, f := range stack {
+		if !machinery(f.Func) && !strings.HasPrefix(f.Func, "sync.") {
+			return i
+		}
+	}
+	return Site(stack)
+}
+
 func machinery(fn string) bool {
 	for _, prefix := range [...]string{"runtime.", "internal/runtime/", "internal/sync.", "sync/atomic."} {
 		if strings.HasPrefix(fn, prefix) {
