@@ -172,12 +172,16 @@ func (c *command) last(names ...string) (word, bool) {
 	return slices.Concat(c.env, c.args).last(names...)
 }
 
+// instrumented makes the compiler call the hooks. With -race it would also check
+// conversions of unsafe pointers, and stop programs that run otherwise.
+const instrumented = "-race -d=checkptr=0"
+
 // instrument switches on the compiler's instrumentation: of all packages, or of
 // those that match patterns. In the latter case atomics must remain calls in
 // every other package, and synchronization is recorded as always.
 func (c *command) instrument(users words, patterns []string) error {
 	if len(patterns) == 0 {
-		c.perPackage("gcflags", users, "-race")
+		c.perPackage("gcflags", users, instrumented)
 		return nil
 	}
 	if len(users) > 0 {
@@ -193,7 +197,7 @@ func (c *command) instrument(users words, patterns []string) error {
 		}
 	}
 	for _, pattern := range append([]string{"sync", "sync/atomic", "internal/sync"}, patterns...) {
-		c.ours = append(c.ours, "-gcflags="+pattern+"=-race")
+		c.ours = append(c.ours, "-gcflags="+pattern+"="+instrumented)
 	}
 	return nil
 }

@@ -246,7 +246,7 @@ func TestMergedFlags(t *testing.T) {
 	}
 	for _, want := range []string{
 		"-race=false", "-tags=two,three,race",
-		"-gcflags=all=-race", "-gcflags=-N -l -race", "-gcflags=net/...=-m -race",
+		"-gcflags=all=" + instrumented, "-gcflags=-N -l " + instrumented, "-gcflags=net/...=-m " + instrumented,
 	} {
 		if !slices.Contains(c.ours, want) {
 			t.Errorf("no %s in %q", want, c.ours)
