@@ -108,7 +108,7 @@ type racestate struct {
 	gid    uint64  // never reused
 	goid   uint64  // as in tracebacks; 0 until known
 	slices uint32  // numbered stretches of records, see rawSwitch
-	proc   uintptr // *raceproc where the last stretch is
+	proc   uintptr // *raceproc where the last stretch is; 0 if gid has none yet
 
 	// stack[:depth] are the calls; stack[:mark] is what the last record said,
 	// of which stack[:low] still holds.
@@ -199,7 +199,7 @@ func raceprocdestroy(ctx uintptr) {
 	systemstack(func() {
 		pb := (*raceproc)(unsafe.Pointer(ctx))
 		pb.spill(true)
-		pb.curgid = 0
+		pb.cur, pb.pp = 0, 0
 	})
 }
 
@@ -237,6 +237,7 @@ func racegostart(pc uintptr) uintptr {
 			pb.begin(spawn, parent, 2)
 			pb.put2(rawGo<<rawKindShift|rs.gid, uint64(racepc(pc))<<32)
 			parent.pop(n)
+			pb.released() // the child comes after what came before, not after what comes
 		}
 	}
 	return uintptr(unsafe.Pointer(rs))
@@ -285,7 +286,7 @@ func racenewstate() *racestate {
 	}
 	rs.gid = racegids.Add(1)
 	rs.goid = 0
-	rs.slices = 0
+	rs.slices, rs.proc = 0, 0
 	rs.depth, rs.low, rs.mark = 0, 0, 0
 	rs.next = 0
 	return rs
@@ -465,20 +466,50 @@ func racepc(pc uintptr) uint32 {
 // Memory accesses. Compiled code hands over the first byte of a scalar, and the
 // bytes of a composite value.
 
+// raceread and racewrite are raceaccess for the case that most calls are.
+
 //go:nosplit
 func raceread(addr uintptr) {
 	gp := getg()
-	if gp.racectx != 0 {
-		raceaccess(gp, rawRead, addr, 1, sys.GetCallerPC(), 0)
+	rs := (*racestate)(unsafe.Pointer(gp.racectx))
+	if rs == nil || addr-gp.stack.lo < gp.stack.hi-gp.stack.lo {
+		return
 	}
+	pc := sys.GetCallerPC()
+	pb := (*raceproc)(unsafe.Pointer(rs.proc))
+	if pb == nil || pb.cur != uintptr(unsafe.Pointer(rs)) || pb.pp != uintptr(gp.m.p) || pb.sweepgen != mheap_.sweepgen {
+		raceaccess(gp, rawRead, addr, 1, pc, 0)
+		return
+	}
+	f := pb.entry(addr, pc)
+	what, who := uint64(addr)|1<<48, uint64(pc)<<raceEpochBits|uint64(pb.epochs[rawRead&1])
+	if f.what == what && f.who == who {
+		return
+	}
+	f.what, f.who = what, who
+	pb.access(rs, rawRead<<rawKindShift|addr, 1, pc)
 }
 
 //go:nosplit
 func racewrite(addr uintptr) {
 	gp := getg()
-	if gp.racectx != 0 {
-		raceaccess(gp, rawWrite, addr, 1, sys.GetCallerPC(), 0)
+	rs := (*racestate)(unsafe.Pointer(gp.racectx))
+	if rs == nil || addr-gp.stack.lo < gp.stack.hi-gp.stack.lo {
+		return
 	}
+	pc := sys.GetCallerPC()
+	pb := (*raceproc)(unsafe.Pointer(rs.proc))
+	if pb == nil || pb.cur != uintptr(unsafe.Pointer(rs)) || pb.pp != uintptr(gp.m.p) || pb.sweepgen != mheap_.sweepgen {
+		raceaccess(gp, rawWrite, addr, 1, pc, 0)
+		return
+	}
+	f := pb.entry(addr, pc)
+	what, who := uint64(addr)|1<<48, uint64(pc)<<raceEpochBits|uint64(pb.epochs[rawWrite&1])
+	if f.what == what && f.who == who {
+		return
+	}
+	f.what, f.who = what, who
+	pb.access(rs, rawWrite<<rawKindShift|addr, 1, pc)
 }
 
 //go:nosplit
@@ -498,7 +529,7 @@ func racewriterange(addr, size uintptr) {
 }
 
 // raceaccess records an access of the running goroutine, unless the same
-// instruction has made it already since the goroutine's last synchronization.
+// instruction has made it already and the filter knows (raceproc.filter).
 // via is a pc in the runtime's function that makes the access for pc, or 0.
 //
 //go:nosplit
@@ -506,52 +537,65 @@ func raceaccess(gp *g, kind uint64, addr, size, pc, via uintptr) {
 	if addr-gp.stack.lo < gp.stack.hi-gp.stack.lo {
 		return // escape analysis keeps the stack private
 	}
-	pp := gp.m.p.ptr()
-	if pp == nil {
+	pb := raceproce()
+	if pb == nil {
 		raceLost.Add(1)
 		return
 	}
-	pb := (*raceproc)(unsafe.Pointer(pp.raceprocctx))
-	if pb == nil {
-		pb = racemakeproc(pp)
-	}
 	rs := (*racestate)(unsafe.Pointer(gp.racectx))
-	if pb.curgid != rs.gid || rs.proc != uintptr(unsafe.Pointer(pb)) || pb.sweepgen != mheap_.sweepgen {
+	if pb.cur != uintptr(unsafe.Pointer(rs)) || rs.proc != uintptr(unsafe.Pointer(pb)) || pb.sweepgen != mheap_.sweepgen {
 		pb.enter(gp, rs)
 	}
-	pc32 := racepc(pc)
-	f := &pb.filter[(addr>>3^addr<<6^uintptr(pc32)*0x9E3779B1>>7)%raceFilter]
-	what, who := uint64(addr)|uint64(size)<<48|kind<<63, uint64(pc32)<<32|uint64(pb.epoch)
-	if f.what == what && f.who == who && size < 1<<15 {
-		return
+	if size < 1<<16 {
+		f := pb.entry(addr, pc)
+		what, who := uint64(addr)|uint64(size)<<48, uint64(pc)<<raceEpochBits|uint64(pb.epochs[kind&1])
+		if f.what == what && f.who == who {
+			return
+		}
+		f.what, f.who = what, who
 	}
-	if !isvalidaddr(unsafe.Pointer(addr)) {
-		if addr-racetext >= racedatastart-racetext { // else a constant
+	pb.via = via
+	pb.access(rs, uintptr(kind)<<rawKindShift|addr, size, pc)
+	pb.via = 0
+}
+
+// access records an access that the filter has not seen: what is its kind and
+// address, pb.via its via. It has few arguments for the sake of the stack: the
+// linker allows nosplit functions 792 bytes, of which reflect and we use all.
+//
+//go:nosplit
+func (pb *raceproc) access(rs *racestate, what, size, pc uintptr) {
+	if !isvalidaddr(unsafe.Pointer(what & rawAddrMask)) {
+		if what&rawAddrMask-racetext >= racedatastart-racetext { // else a constant
 			pb.foreign++
 		}
 		return
 	}
-	f.what, f.who = what, who
-	told := rs.low == rs.depth && rs.mark == rs.depth
-	r := &pb.runs[(pc32>>1^pc32>>9)%raceRuns]
-	if size == 1 && via == 0 && told && r.pc == pc32 && r.ver == pb.ver && pb.extend(r, addr) {
+	pc = uintptr(racepc(pc))
+	if rs.low != rs.depth || rs.mark != rs.depth {
+		pb.tellstack(rs)
+	} else if size == 1 && pb.via == 0 && pb.extend(what&rawAddrMask, uint32(pc)) {
 		return
 	}
-	if !told {
-		pb.tellstack(rs)
-	}
-	size = min(size, 1<<32-1)
 	if pb.n+3 > raceWords {
 		racespill(pb)
 	}
-	if via != 0 {
-		pb.put3((kind+rawVia)<<rawKindShift|uint64(addr), uint64(pc32)<<32|uint64(size), uint64(racepc(via)))
-		return
+	switch {
+	case pb.via != 0:
+		pb.put2(uint64(what+rawVia<<rawKindShift), uint64(pc)<<32|uint64(min(size, 1<<32-1)))
+		pb.put1(uint64(racepc(pb.via)))
+	case size == 1:
+		r := pb.running(uint32(pc))
+		r.pc, r.ver, r.pos, r.stride, r.last = uint32(pc), pb.ver, pb.n, 0, what&rawAddrMask
+		fallthrough
+	default:
+		pb.put2(uint64(what), uint64(pc)<<32|uint64(min(size, 1<<32-1)))
 	}
-	if size == 1 {
-		r.pc, r.ver, r.pos, r.stride, r.last = pc32, pb.ver, pb.n, 0, addr
-	}
-	pb.put2(kind<<rawKindShift|uint64(addr), uint64(pc32)<<32|uint64(size))
+}
+
+//go:nosplit
+func (pb *raceproc) running(pc uint32) *racerunning {
+	return &pb.runs[(pc>>1^pc>>9)%raceRuns]
 }
 
 // extend makes the access one more of the run that its instruction's last
@@ -559,7 +603,11 @@ func raceaccess(gp *g, kind uint64, addr, size, pc, via uintptr) {
 // before. The caller has seen that nothing but accesses has been recorded since.
 //
 //go:nosplit
-func (pb *raceproc) extend(r *racerunning, addr uintptr) bool {
+func (pb *raceproc) extend(addr uintptr, pc uint32) bool {
+	r := pb.running(pc)
+	if r.pc != pc || r.ver != pb.ver {
+		return false
+	}
 	d := addr - r.last
 	w := (*[2]uint64)(unsafe.Pointer(uintptr(unsafe.Pointer(&pb.buf)) + uintptr(r.pos)*8))
 	switch {
@@ -751,8 +799,12 @@ func raceopctx(gp *g, ctx uintptr, op, space uint8, addr uintptr, slot, n uint32
 	c.Store(v + 2)
 	pb.put4(rawSync<<rawKindShift|uint64(addr),
 		uint64(racepc(pc))<<32|uint64(op)<<8|uint64(space), uint64(slot)<<32|uint64(n), v>>1)
-	pb.epoch++
-	pb.ver++
+	switch op {
+	case raceOpAcquire, raceOpRecvClosed, raceOpCondWake, raceOpIORead:
+		pb.acquired()
+	default:
+		pb.released()
+	}
 	rs.pop(pushed)
 }
 
@@ -792,7 +844,7 @@ func raceacquirectx(ctx uintptr, addr unsafe.Pointer) {
 		pb.begin(gp, rs, 1)
 		pb.put1(rawEnd << rawKindShift)
 		rs.gid = racegids.Add(1)
-		rs.slices = 0
+		rs.slices, rs.proc = 0, 0
 		rs.depth, rs.low, rs.mark = 0, 0, 0
 	}
 	raceopctx(gp, ctx, raceOpAcquire, raceSpaceAddr, uintptr(addr), 0, 0, sys.GetCallerPC())

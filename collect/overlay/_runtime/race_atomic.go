@@ -46,8 +46,11 @@ var racestorepc, raceswappc, racecaspc uintptr
 func raceatomicput(gp *g, pb *raceproc, addr, size uintptr, kind uint64, c *atomic.Uint64, v uint64, pc uintptr) {
 	c.Store(v + 2)
 	pb.put3(rawAtomic<<rawKindShift|uint64(addr)&rawAddrMask, uint64(racepc(pc))<<32|kind<<8|uint64(size), v>>1)
-	pb.epoch++
-	pb.ver++
+	if kind == raceAtomicLoad || kind == raceAtomicCASFail {
+		pb.acquired()
+	} else {
+		pb.released()
+	}
 }
 
 //go:nosplit

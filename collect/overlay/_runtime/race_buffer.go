@@ -18,13 +18,14 @@ import (
 )
 
 const (
-	raceFilter = 4096 // entries of a P's filter
-	raceKnown  = 512
-	raceRuns   = 256  // instructions whose last record may be extended
-	raceWords  = 2048 // of a P's buffer
-	raceSlack  = 32   // words that the buffer still takes when it is full
-	raceChunk  = 1024 // bytes: what the tracer does not cut
-	raceHeader = 16
+	raceFilter    = 4096 // entries of a P's filter, a power of two
+	raceEpochBits = 17
+	raceKnown     = 512
+	raceRuns      = 256  // instructions whose last record may be extended
+	raceWords     = 2048 // of a P's buffer
+	raceSlack     = 32   // words that the buffer still takes when it is full
+	raceChunk     = 1024 // bytes: what the tracer does not cut
+	raceHeader    = 16
 
 	// raceRecordMax bounds the bytes of one encoded record other than a definition.
 	raceRecordMax = 64
@@ -35,18 +36,33 @@ const (
 // while the world is stopped.
 type raceproc struct {
 	_        sys.NotInHeap
-	curgid   uint64 // whose records are being appended
-	epoch    uint32 // of the filter: another goroutine, synchronization, GC cycle
-	sweepgen uint32 // mheap_.sweepgen at the last record
-	ver      uint32 // changes whenever a record in buf can no longer be extended
-	n        int32  // words in buf
-	foreign  uint64 // accesses outside Go's memory
+	cur      uintptr // *racestate whose records are being appended
+	pp       uintptr // *p whose state this is; 0 if it is gone
+	sweepgen uint32  // mheap_.sweepgen at the last record
+	ver      uint32  // changes whenever a record in buf can no longer be extended
+	n        int32   // words in buf
+	foreign  uint64  // accesses outside Go's memory
+	via      uintptr // of the access being recorded
 	buf      [raceWords + raceSlack]uint64
-	filter   [raceFilter]struct {
-		what uint64 // address, size in the upper bits, the last one tells reads from writes
-		who  uint64 // pc, and epoch
-	}
-	runs [raceRuns]racerunning
+
+	// filter remembers accesses of cur that need no further record. That is
+	// said by their epoch: the current one for reads, which is even, or for
+	// writes, which is odd.
+	//
+	// A read need not be recorded again until the goroutine releases (or
+	// another has run, or the GC cycle is another). For let A and B be the
+	// same access by one goroutine with no release in between, and X one of
+	// another goroutine that races with B. X does not come before A, or it came
+	// before B. A does not come before X either: what orders it is a release
+	// after A, which is one after B. So X races with A. What A races with
+	// is true whether B is recorded or not.
+	//
+	// Of a write that is no less true, but who reads what B wrote must be
+	// seen to come after the acquires before B, for the sake of
+	// predictions: a write is recorded again after any synchronization.
+	epochs [2]uint32
+	filter [raceFilter]raceseen
+	runs   [raceRuns]racerunning
 
 	known [raceKnown]uint32 // pcs that are defined, by their last bits
 
@@ -65,6 +81,12 @@ type raceproc struct {
 	chunk    [raceChunk]byte
 
 	next uintptr // *raceproc, all of them, see raceprocs
+}
+
+// raceseen is an access that has been recorded.
+type raceseen struct {
+	what uint64 // address, and size in the upper 16 bits
+	who  uint64 // pc, and epoch in the lower raceEpochBits
 }
 
 // racerunning is an instruction's last record, while it may be extended.
@@ -107,7 +129,8 @@ func racemakeproc(pp *p) *raceproc {
 			throw("hindsight: out of memory")
 		}
 		pb.stream = racestreams.Add(1)
-		pb.epoch = 1
+		pb.epochs = [2]uint32{2, 3}
+		pb.pp = uintptr(unsafe.Pointer(pp))
 		pb.cn = raceHeader
 		for {
 			old := raceprocs.Load()
@@ -121,13 +144,47 @@ func racemakeproc(pp *p) *raceproc {
 	return (*raceproc)(unsafe.Pointer(pp.raceprocctx))
 }
 
+// entry is where the filter remembers an access by the instruction at pc.
+//
+//go:nosplit
+func (pb *raceproc) entry(addr, pc uintptr) *raceseen {
+	h := (addr>>3 ^ addr<<6 ^ pc*0x9E3779B1>>7) % raceFilter
+	return (*raceseen)(unsafe.Pointer(uintptr(unsafe.Pointer(&pb.filter)) + h*unsafe.Sizeof(raceseen{})))
+}
+
+// acquired and released follow a record of synchronization. What could both
+// order something after the goroutine's past and before its future releases.
+//
+//go:nosplit
+func (pb *raceproc) acquired() {
+	pb.ver++
+	pb.epochs[1] += 2
+	if pb.epochs[1] >= 1<<raceEpochBits {
+		pb.forget()
+	}
+}
+
+//go:nosplit
+func (pb *raceproc) released() {
+	pb.epochs[0] += 2
+	pb.acquired()
+}
+
+// forget empties the filter, so that epochs can begin anew.
+//
+//go:nosplit
+func (pb *raceproc) forget() {
+	memclrNoHeapPointers(unsafe.Pointer(&pb.filter), unsafe.Sizeof(pb.filter))
+	pb.epochs = [2]uint32{2, 3}
+}
+
 // begin makes room for a record of n words of rs's goroutine and says, where
 // that has changed, whose it is, in which GC cycle and with which call stack.
 // gp is rs's goroutine or the g0 that runs on its behalf.
 //
 //go:nosplit
 func (pb *raceproc) begin(gp *g, rs *racestate, n int32) {
-	if pb.curgid != rs.gid || rs.proc != uintptr(unsafe.Pointer(pb)) || pb.sweepgen != mheap_.sweepgen {
+	if pb.cur != uintptr(unsafe.Pointer(rs)) || rs.proc != uintptr(unsafe.Pointer(pb)) || pb.sweepgen != mheap_.sweepgen {
 		pb.enter(gp, rs)
 	}
 	if rs.low != rs.depth || rs.mark != rs.depth {
@@ -152,14 +209,13 @@ func (pb *raceproc) enter(gp *g, rs *racestate) {
 	if pb.n+4 > raceWords {
 		racespill(pb)
 	}
-	pb.epoch++
-	pb.ver++
+	pb.released() // what the filter knows is another's, or of memory that may be another object's now
 	if g := mheap_.sweepgen; g != pb.sweepgen {
 		pb.sweepgen = g
 		pb.put1(rawCycle<<rawKindShift | uint64(g/2))
 	}
-	if pb.curgid != rs.gid || rs.proc != uintptr(unsafe.Pointer(pb)) {
-		pb.curgid = rs.gid
+	if pb.cur != uintptr(unsafe.Pointer(rs)) || rs.proc != uintptr(unsafe.Pointer(pb)) {
+		pb.cur = uintptr(unsafe.Pointer(rs))
 		rs.proc = uintptr(unsafe.Pointer(pb))
 		rs.slices++
 		if rs.goid == 0 {

@@ -379,7 +379,7 @@ func racesave(reason uint64) {
 	// leave it.
 	for q := raceprocs.Load(); q != 0; {
 		o := (*raceproc)(unsafe.Pointer(q))
-		o.curgid = 0
+		o.cur = 0
 		q = o.next
 	}
 	usleep(1000)
