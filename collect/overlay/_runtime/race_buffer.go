@@ -29,6 +29,9 @@ const (
 
 	// raceRecordMax bounds the bytes of one encoded record other than a definition.
 	raceRecordMax = 64
+
+	// raceAccessMax bounds those of an access of one byte.
+	raceAccessMax = 1 + 10 + 5
 )
 
 // raceproc is a P's part of the recorder. It belongs to whoever runs on the P,
@@ -309,7 +312,21 @@ func (pb *raceproc) spill(all bool) {
 	for i := int32(0); i < pb.n; {
 		w := pb.buf[i]
 		a := w & rawAddrMask
-		switch kind := w >> rawKindShift; kind {
+		kind := w >> rawKindShift
+		if kind == rawRead || kind == rawWrite {
+			// Most records are one of these, and most of them need no
+			// definition and no new chunk.
+			x := pb.buf[i+1]
+			pc := uint32(x >> 32)
+			if x&(1<<32-1) == 1 && pb.known[pc%raceKnown] == pc && pb.inslice && pb.cn+raceAccessMax <= raceChunk &&
+				(uintptr(a)-racedatastart >= racedataend-racedatastart || racepages.has((uintptr(a)-racedatastart)/8)) {
+				pb.plain(byte(recRead+kind-rawRead), a, pc)
+				pb.records++
+				i += 2
+				continue
+			}
+		}
+		switch kind {
 		case rawSwitch:
 			pb.gid, pb.slice, pb.part = a, uint32(pb.buf[i+1]), 0
 			pb.startslice(pb.buf[i+2])
@@ -433,6 +450,32 @@ func (pb *raceproc) spill(all bool) {
 	if all && pb.cn > raceHeader {
 		pb.finish(0)
 	}
+}
+
+// plain writes an access of one byte. The caller made room.
+func (pb *raceproc) plain(tag byte, a uint64, pc uint32) {
+	p0 := uintptr(unsafe.Pointer(&pb.chunk)) + uintptr(pb.cn)
+	*(*byte)(unsafe.Pointer(p0)) = tag
+	p := p0 + 1
+	d := int64(a - pb.lastaddr)
+	v := uint64(d)<<1 ^ uint64(d>>63)
+	for v >= 0x80 {
+		*(*byte)(unsafe.Pointer(p)) = byte(v) | 0x80
+		v >>= 7
+		p++
+	}
+	*(*byte)(unsafe.Pointer(p)) = byte(v)
+	p++
+	e := int32(pc - pb.lastpc)
+	u := uint32(e)<<1 ^ uint32(e>>31)
+	for u >= 0x80 {
+		*(*byte)(unsafe.Pointer(p)) = byte(u) | 0x80
+		u >>= 7
+		p++
+	}
+	*(*byte)(unsafe.Pointer(p)) = byte(u)
+	pb.lastaddr, pb.lastpc = a, pc
+	pb.cn += int32(p + 1 - p0)
 }
 
 // Tags of records, as in collect/record.
