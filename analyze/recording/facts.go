@@ -32,6 +32,9 @@ func (rec *Recording) Coverage() finding.Coverage {
 	if rec.abandoned > 0 {
 		c.Notes = append(c.Notes, fmt.Sprintf("the last operations of %d goroutines are left out: what came before them is missing", rec.abandoned))
 	}
+	if n := rec.lost.records; n > 0 {
+		c.Notes = append(c.Notes, fmt.Sprintf("%d accesses are left out: large accesses touch more than %d MB", n, maxExtent*extentPage>>20))
+	}
 	if rec.reader.err != nil && rec.Instrumented() && !rec.Ended() {
 		c.Notes = append(c.Notes, "the execution trace ends early: "+rec.reader.err.Error())
 	}

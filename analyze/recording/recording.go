@@ -234,9 +234,9 @@ func (rec *Recording) Reader() (events uint64, goroutines int, err error) {
 func (rec *Recording) Records() uint64 { return rec.records }
 
 // Lost returns what is known to be missing: chunks, records (at least), and
-// synchronization operations. The last is complete after a replay.
+// synchronization operations. The last two are complete after a replay.
 func (rec *Recording) Lost() (chunks, records, sync uint64) {
-	records = rec.status.Lost
+	records = rec.status.Lost + rec.lost.records
 	if rec.last != nil && rec.last.Records > rec.records {
 		records += rec.last.Records - rec.records
 	}

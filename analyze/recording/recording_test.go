@@ -337,6 +337,38 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// TestExtent makes sure that large accesses are bounded, the same in each
+// replay, and that what is left out is told.
+func TestExtent(t *testing.T) {
+	w := newWriter()
+	for i := range uint64(100) {
+		w.in(1, record.Record{Tag: record.TagWrite, Addr: 1<<40 + i<<32, Size: 1, Count: 1 << 16, Stride: 1 << 16, PC: 1},
+			record.Record{Tag: record.TagWrite, Addr: 1<<50 + i<<32, Size: 1 << 32, Count: 1, PC: 1}, write(i<<20))
+	}
+	rec, err := Read(bytes.NewReader(w.end(0)), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		var large, small int
+		var size uint64
+		rec.Replay(func(e *event.Event) bool {
+			if size += e.Size; e.Addr >= 1<<40 {
+				large++
+			} else {
+				small++
+			}
+			return true
+		})
+		if small != 100 || large == 0 || large > 2<<16 || size > maxExtent*extentPage {
+			t.Errorf("%d small accesses, %d large ones of together %d bytes", small, large, size)
+		}
+		if _, n, _ := rec.Lost(); n < 190 || n >= 200 || rec.Coverage().Complete {
+			t.Errorf("%d lost", n)
+		}
+	}
+}
+
 // TestRecording reads a program's recording, whole and cut.
 func TestRecording(t *testing.T) {
 	b := lostupdate(t)

@@ -49,6 +49,7 @@ type replay struct {
 	cycle    uint32
 	stopped  bool
 	first    bool // collect allocations and goroutine facts
+	extent   extent
 	ev       event.Event
 }
 
@@ -64,7 +65,7 @@ func (rec *Recording) Replay(f func(*event.Event) bool) error {
 		counters: make([]counterState, 1<<record.CounterBits),
 		first:    !rec.allocs.complete,
 	}
-	rec.lost.sync, rec.abandoned = 0, 0
+	rec.lost.records, rec.lost.sync, rec.abandoned = 0, 0, 0
 	rec.replays++
 	for _, id := range sortedKeys(rec.byID) {
 		if g := rec.byID[id]; rec.root(g) {
@@ -325,6 +326,10 @@ func (rp *replay) deliver(c *cursor) {
 		}
 		ev.Addr, ev.Size = r.Addr, r.Size
 		ev.Stack = rec.stacks.leaf(c, r.PC, r.Via)
+		if !rp.extent.add(r) {
+			rec.lost.records++
+			return
+		}
 		// A run is as many events.
 		for ; r.Count > 1; r.Count-- {
 			if !rp.f(ev) {
