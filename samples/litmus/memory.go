@@ -89,6 +89,13 @@ var memory = []litmus{
 			func() { copy(bytes[4:], source) },
 		)
 	}},
+	{"51d-copy-onto-itself-race", race, "main.bytes", func() {
+		s := bytes[:4]
+		both(
+			func() { copy(s, s) },              //51d
+			func() { intSink = int(bytes[1]) }, //51d
+		)
+	}},
 	{"52-struct-copy-field-write-race", race, "main.point.b", func() {
 		both(
 			func() { point.b = 1 },      //52

@@ -18,6 +18,19 @@ var others = []litmus{
 		gone(n)
 		x = 2 //43
 	}},
+	{"43b-same-line-before-and-after-go-race", race, "main.x", func() {
+		done := make(chan bool)
+		for i := range 2 {
+			x = i //43b
+			if i == 0 {
+				go func() {
+					intSink = x //43b
+					done <- true
+				}()
+			}
+		}
+		<-done
+	}},
 	{"44a-afterfunc-none", none, "", func() {
 		done := newMoment()
 		x = 1
