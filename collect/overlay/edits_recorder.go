@@ -15,6 +15,13 @@ func init() {
 			Old: "s.timer.reset(nanotime()+ns, 0)",
 			New: "if !raceownstrace() { s.timer.reset(nanotime()+ns, 0) }",
 		},
+		// Tracing must not crash a program whose assembly leaves something else
+		// than a frame in the frame pointer, which it may as long as nobody traces.
+		Edit{
+			Name: "safe stacks of the tracer", File: "runtime/tracestack.go",
+			Old: "i < len(pcBuf) && fp != nil; i++",
+			New: "i < len(pcBuf) && racestackaddr(fp); i++",
+		},
 		Edit{
 			Name: "recording of panics", File: "runtime/panic.go",
 			Old: "		freezetheworld()\n		return true",

@@ -474,3 +474,18 @@ func racerawwrite(p unsafe.Pointer, n int32) {
 //
 //go:nosplit
 func raceownstrace() bool { return raceon }
+
+// racestackaddr reports whether p may be a frame on a goroutine's or this
+// thread's stack: at least, whether it can be read.
+func racestackaddr(p unsafe.Pointer) bool {
+	a := uintptr(p)
+	if a%8 != 0 {
+		return false
+	}
+	if a-racearenastart < racearenaend-racearenastart-16 && racearenaend != 0 {
+		return true
+	}
+	on := func(gp *g) bool { return gp != nil && a-gp.stack.lo < gp.stack.hi-gp.stack.lo-16 }
+	mp := getg().m
+	return on(getg()) || on(mp.g0) || on(mp.gsignal)
+}
