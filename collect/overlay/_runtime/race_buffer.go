@@ -500,7 +500,6 @@ const (
 	recType   = 0x42
 	recField  = 0x43
 	recVar    = 0x44
-	recMeta   = 0x45
 	recFact   = 0x46
 	recStatus = 0x47
 	recLast   = 0x48
