@@ -87,10 +87,59 @@ type Race struct {
 	Kind        string    `json:"kind"`    // write-write, read-write
 	Object      Object    `json:"object"`
 	Occurrences uint64    `json:"occurrences"`
-	Accesses    [2]Access `json:"accesses"`      // in replay order
-	Why         string    `json:"why,omitempty"` // why the two are unordered, one or two sentences
+	Accesses    [2]Access `json:"accesses"`        // in replay order
+	Why         string    `json:"why,omitempty"`   // why the two are unordered, one or two sentences
+	First       *Moment   `json:"first,omitempty"` // the earliest of the recorded pairs, by its later access
+	Last        *Moment   `json:"last,omitempty"`
+	Explain     *Explain  `json:"explain,omitempty"`
+	Steps       *Steps    `json:"steps,omitempty"` // a checked witness
 	Graph       *Graph    `json:"graph,omitempty"`
 	Weak        bool      `json:"weak,omitempty"` // id without a frame of the main module
+}
+
+// Moment places one pair of accesses in the replay.
+type Moment struct {
+	Events   [2]uint64 `json:"events"`   // indices of the two accesses within their goroutines
+	Position uint64    `json:"position"` // of the later access among all events, from 0
+	Distance uint64    `json:"distance"` // events of all goroutines between the two
+}
+
+// Point is an event that explains something.
+type Point struct {
+	Goroutine string `json:"goroutine"`
+	Event     uint64 `json:"event"` // index within its goroutine
+	Op        string `json:"op"`
+	Label     string `json:"label"` // "unlock m"
+	Site      Frame  `json:"site"`
+}
+
+// Explain is why two accesses are unordered, as data; Why says it in words.
+type Explain struct {
+	Ancestor *Point  `json:"ancestor,omitempty"` // the nearest event that happens before both
+	Sides    [2]Side `json:"sides"`              // in the order of Race.Accesses
+	Missing  string  `json:"missing,omitempty"`  // a sentence naming an edge that would have ordered them
+}
+
+// Side is what stands around one access in its goroutine.
+type Side struct {
+	Previous *Point  `json:"previous,omitempty"` // the last synchronization before the access
+	Next     *Point  `json:"next,omitempty"`     // the first after it
+	Ancestry []Point `json:"ancestry,omitempty"` // the go statements that led to the goroutine, its own first
+}
+
+// Steps is a witness: an execution of the recorded events at whose end both
+// accesses are next.
+type Steps struct {
+	Steps       []Step   `json:"steps"`
+	Assumptions []string `json:"assumptions"`
+	Script      string   `json:"script,omitempty"` // the same as an event script, where it is short
+}
+
+// Step runs one goroutine up to and including its event Event.
+type Step struct {
+	Goroutine string `json:"goroutine"`
+	Event     uint64 `json:"event"`
+	Label     string `json:"label"` // what it does last, "starts g7, g9" or "unlock m"
 }
 
 // Finding is of another rule than a race.
@@ -104,6 +153,9 @@ type Finding struct {
 	Object      string   `json:"object,omitempty"`
 	Occurrences uint64   `json:"occurrences"`
 	Events      []Access `json:"events"`
+	Why         string   `json:"why,omitempty"`
+	Steps       *Steps   `json:"steps,omitempty"`
+	Graph       *Graph   `json:"graph,omitempty"`
 }
 
 // Coverage says what the recording could see.
