@@ -21,7 +21,8 @@ func Merge(results ...*finding.Result) (*finding.Result, error) {
 	}
 	out := &finding.Result{
 		Order: results[0].Order, Races: []finding.Race{}, Findings: []finding.Finding{}, Runs: []finding.Run{},
-		Coverage: finding.Coverage{Complete: true, Instrumented: true, NotInstrumented: []string{}, Notes: []string{}},
+		Suppressed: []finding.Suppressed{},
+		Coverage:   finding.Coverage{Complete: true, Instrumented: true, NotInstrumented: []string{}, Notes: []string{}},
 	}
 	races := map[string]int{}
 	findings := map[string]int{}
@@ -53,9 +54,16 @@ func Merge(results ...*finding.Result) (*finding.Result, error) {
 			}
 		}
 		mergeCoverage(&out.Coverage, &r.Coverage)
+		out.Suppressed = append(out.Suppressed, r.Suppressed...)
+		out.Omitted = mergeOmitted(out.Omitted, r.Omitted)
+		out.Tool = max(out.Tool, r.Tool)
+		if out.Redaction != "public" && r.Redaction != "" {
+			out.Redaction = r.Redaction
+		}
 		out.Runs = append(out.Runs, r.Runs...)
 	}
 	slices.SortFunc(out.Runs, func(a, b finding.Run) int { return bytes.Compare(content(a), content(b)) })
+	out.Suppressed = mergeSuppressed(out.Suppressed)
 	out.Finish()
 	return out, nil
 }
@@ -148,4 +156,40 @@ func union(a, b []string) []string {
 	all := slices.Concat([]string{}, a, b)
 	slices.Sort(all)
 	return slices.Compact(all)
+}
+
+// mergeSuppressed makes one of entries that differ in their occurrences only.
+func mergeSuppressed(list []finding.Suppressed) []finding.Suppressed {
+	index := map[string]int{}
+	out := []finding.Suppressed{}
+	for _, s := range list {
+		bare := s
+		bare.Occurrences = 0
+		key := string(content(bare))
+		if i, ok := index[key]; ok {
+			out[i].Occurrences += s.Occurrences
+			continue
+		}
+		index[key] = len(out)
+		out = append(out, s)
+	}
+	slices.SortFunc(out, func(a, b finding.Suppressed) int {
+		return cmp.Or(cmp.Compare(a.ID, b.ID), bytes.Compare(content(a), content(b)))
+	})
+	return out
+}
+
+// mergeOmitted adds up what pages left out.
+func mergeOmitted(a, b *finding.Omitted) *finding.Omitted {
+	if a == nil || b == nil {
+		return cmp.Or(a, b)
+	}
+	sum := &finding.Omitted{
+		Races: a.Races + b.Races, Observed: a.Observed + b.Observed, Occurrences: a.Occurrences + b.Occurrences,
+		Findings: a.Findings + b.Findings, Named: slices.Concat(a.Named, b.Named),
+	}
+	slices.SortFunc(sum.Named, func(x, y finding.OmittedRace) int {
+		return cmp.Or(cmp.Compare(x.ID, y.ID), cmp.Compare(x.Object, y.Object))
+	})
+	return sum
 }

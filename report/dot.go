@@ -23,7 +23,7 @@ func writeDOT(w io.Writer, r *finding.Result, _ Options) error {
 		}
 		d.open("subgraph %s {", quote(fmt.Sprintf("cluster_r%d", i)))
 		d.line("label=%s; style=rounded; color=\"#8a8f98\";", quote(fmt.Sprintf("%s: race %s", objectName(race.Object), Visible(race.ID))))
-		d.graph(g, fmt.Sprintf("r%d", i), []finding.Race{*race})
+		d.graph(g.condense(maxDrawn), fmt.Sprintf("r%d", i), []finding.Race{*race})
 		d.close()
 	}
 	return d.end(w)

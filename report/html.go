@@ -1,17 +1,17 @@
 package report
 
 import (
-	"bytes"
+	"cmp"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
 	"fmt"
 	"html/template"
-	"io"
 	"slices"
 	"strings"
 
 	"github.com/hindsight-go/hindsight/analyze/finding"
+	"github.com/hindsight-go/hindsight/analyze/rule"
 )
 
 // The page is one file: its style, its script and the result itself are in it.
@@ -29,94 +29,53 @@ var pageJS string
 
 var pageTemplate = template.Must(template.Must(template.New("page").Parse(diagramTemplate)).Parse(pageText))
 
-// writeHTML writes a page that keeps to the limits of o: the races and then
-// the findings of lowest rank are left out until it does.
-func writeHTML(w io.Writer, r *finding.Result, o Options) error {
-	shown := omit(r, o.maxRaces(), len(r.Findings))
-	for {
-		var b bytes.Buffer
-		if err := pageTemplate.ExecuteTemplate(&b, "page", newPage(shown)); err != nil {
-			return err
-		}
-		size, most := int64(b.Len()), o.maxBytes()
-		races, findings := len(shown.Races), len(shown.Findings)
-		if size <= most || races+findings == 0 {
-			_, err := w.Write(b.Bytes())
-			return err
-		}
-		// What remains is about proportional to the number of entries.
-		if races > 0 {
-			races = min(races-1, int(int64(races)*most/size))
-		} else {
-			findings = min(findings-1, int(int64(findings)*most/size))
-		}
-		shown = omit(shown, races, findings)
-	}
-}
-
-// maxNamed is how many of the races that were left out a page names.
-const maxNamed = 500
-
-// omit returns r with its first races and findings only, the others counted.
-func omit(r *finding.Result, races, findings int) *finding.Result {
-	if races >= len(r.Races) && findings >= len(r.Findings) {
-		return r
-	}
-	cut := *r
-	var o finding.Omitted
-	if r.Omitted != nil {
-		o = *r.Omitted
-	}
-	var named []finding.OmittedRace
-	for _, race := range r.Races[min(races, len(r.Races)):] {
-		o.Races++
-		o.Occurrences += race.Occurrences
-		o.Observed += 1 - tierRank(race.Tier)
-		named = append(named, finding.OmittedRace{ID: Visible(race.ID), Object: Visible(race.Object.Name)})
-	}
-	o.Findings += len(r.Findings) - min(findings, len(r.Findings))
-	o.Named = append(named, o.Named...)
-	o.Named = o.Named[:min(len(o.Named), maxNamed)]
-	cut.Omitted = &o
-	cut.Races = r.Races[:min(races, len(r.Races))]
-	cut.Findings = r.Findings[:min(findings, len(r.Findings))]
-	return &cut
-}
-
 // page is what the template shows. All strings in it are visible already.
 type page struct {
-	Policy   string
-	CSS      template.CSS
-	JS       template.JS
-	Verdict  verdict
-	Extent   string
-	Banner   []string
-	Runs     []runView
-	Races    []raceView
-	Findings []findingView
-	Omitted  string
-	Named    []finding.OmittedRace
-	Coverage []string
-	Result   *finding.Result
+	Policy     string
+	CSS        template.CSS
+	JS         template.JS
+	Verdict    verdict
+	Facts      [][2]string // of the verdict: what was recorded, with what
+	Banner     []string // what the recording lacks
+	Redacted   string
+	Runs       []runView
+	Races      []*entryView
+	Findings   []*entryView
+	Suppressed []suppressedView
+	Omitted    string
+	Named      []finding.OmittedRace
+	Coverage   []string
+	Rules      []ruleView
+	Result     *finding.Result
 }
 
-type runView struct{ Facts [][2]string }
+type runView struct {
+	Title string
+	Facts [][2]string
+}
 
-type raceView struct {
-	Rank                                    int // from 1
-	ID, Tier, Kind, Op, Object, ObjectFacts string
-	Seen                                    string
-	Occurrences                             uint64
-	Weak, Predicted                         bool
-	Title                                   [2]string // the functions of the two accesses
-	Sides                                   []side    // the later access first, as the race detector has it
-	Why                                     string
-	Allocated                               []frameGroup
-	AllocatedBy                             string
-	Diagram                                 *diagram
-	NoDiagram                               string
-	Steps                                   []step
-	Detector                                string
+// An entryView is the article of a race or of another finding.
+type entryView struct {
+	Rank                           int // from 1
+	ID, Anchor, Rule, Tier, Kind   string
+	Race, Weak, Predicted, IsError bool
+	Op, Object                     string    // "Write to", what; of a finding its message
+	Title                          [2]string // the functions of the two accesses
+	Sides                          []side    // the later access first, as the race detector has it
+	Why, Missing, Ancestor         string
+	Around                         []aroundRow
+	Diagram                        *diagram
+	NoDiagram                      string
+	Events                         []eventRow
+	Witness                        *witnessView
+	ObjectFacts                    string
+	Allocated                      []frameGroup
+	AllocatedBy                    string
+	Seen                           string
+	Occurrences                    uint64
+	Moments                        []string
+	Fix, Suppression               string
+	Detector, Ticket               string
 }
 
 type side struct {
@@ -125,6 +84,7 @@ type side struct {
 	Stack, Created                 []frameGroup
 	Origin, Locks                  string // "Goroutine 9 (running) created by main goroutine"
 	Source                         []sourceLine
+	NoSource                       string
 }
 
 type sourceLine struct {
@@ -145,23 +105,36 @@ type frameView struct {
 	Own         bool
 }
 
-// A step is a row of the witness graph's table.
-type step struct {
+// An aroundRow says one thing of both sides.
+type aroundRow struct {
+	Label string
+	Cells [2]string
+}
+
+// An eventRow is a row of the table that says the same as the diagram.
+type eventRow struct {
 	Number                  int
 	Goroutine, Label, Place string
 	After                   string
 	Racing                  bool
 }
 
-type findingView struct {
-	Rule, ID, Severity, Message, Tier, Seen string
-	Events                                  []side
+// A witnessView is another schedule, step by step.
+type witnessView struct {
+	Checked     bool
+	Steps       [][2]string // goroutine, what it does
+	Assumptions []string
+	Script      string
 }
 
-// maxDrawn is how many events a diagram on a page has at most, and maxFrames how many frames a stack.
+type suppressedView struct{ Rule, ID, Object, Places, Seen, By, Reason string }
+
+type ruleView struct{ ID, Title, What, Why, Fix, Before, After string }
+
+// maxFrames is how many frames of a stack a page shows, maxSteps how many steps of a witness.
 const (
-	maxDrawn  = 200
 	maxFrames = 60
+	maxSteps  = 200
 )
 
 func newPage(r *finding.Result) *page {
@@ -171,38 +144,47 @@ func newPage(r *finding.Result) *page {
 		CSS:      template.CSS(css),
 		JS:       template.JS(pageJS),
 		Verdict:  verdictOf(r),
-		Extent:   extent(r),
+		Facts:    verdictFacts(r),
 		Coverage: visibleAll(coverageNotes(r.Coverage)),
+		Redacted: redactionText(r.Redaction),
 		Result:   r,
 	}
-	if !r.Coverage.Complete || !r.Coverage.Instrumented {
+	if !r.Coverage.Complete || !r.Coverage.Instrumented || len(r.Coverage.NotInstrumented) > 0 {
 		p.Banner = p.Coverage[:min(len(p.Coverage), 4)]
 	}
-	for _, run := range r.Runs {
-		p.Runs = append(p.Runs, newRunView(run))
+	for i, run := range r.Runs {
+		p.Runs = append(p.Runs, newRunView(i+1, run))
 	}
-	own, ids := modulesOf(r), numbersOf(r)
-	for i := range r.Races {
-		v := newRaceView(&r.Races[i], own, ids)
-		v.Rank = i + 1
-		p.Races = append(p.Races, v)
-	}
-	for _, f := range r.Findings {
-		view := findingView{
-			Rule: Visible(f.Rule), ID: Visible(f.ID), Severity: Visible(f.Severity), Tier: Visible(f.Tier),
-			Message: capital(visibleText(f.Message)), Seen: count(f.Occurrences, "occurrence"),
-		}
-		for _, a := range f.Events {
-			event := newSide(a, "", own)
-			event.Write = false // tells the sides of a race apart
-			view.Events = append(view.Events, event)
-		}
-		p.Findings = append(p.Findings, view)
-	}
+	before := 0
 	if o := r.Omitted; o != nil {
-		p.Omitted = omittedText(o)
+		p.Omitted, before = omittedText(o), o.Before
 		for _, race := range o.Named {
 			p.Named = append(p.Named, finding.OmittedRace{ID: Visible(race.ID), Object: Visible(race.Object)})
+		}
+	}
+	own, ids := modulesOf(r), numbersOf(r)
+	used := map[string]bool{}
+	for i := range r.Races {
+		v := newRaceView(&r.Races[i], own, ids)
+		v.Rank = before + i + 1
+		p.Races = append(p.Races, v)
+		used[v.Rule] = true
+	}
+	for i := range r.Findings {
+		v := newFindingView(&r.Findings[i], own)
+		v.Rank = i + 1
+		p.Findings = append(p.Findings, v)
+		used[v.Rule] = true
+	}
+	for _, s := range r.Suppressed {
+		p.Suppressed = append(p.Suppressed, newSuppressedView(s))
+	}
+	for _, known := range rule.All {
+		if used[known.ID()] {
+			p.Rules = append(p.Rules, ruleView{
+				known.ID(), known.Title, known.What, known.Why, known.Fix,
+				strings.TrimSpace(known.Before), strings.TrimSpace(known.After),
+			})
 		}
 	}
 	return p
@@ -218,91 +200,201 @@ func policy(css, js string) string {
 		"; img-src data:; base-uri 'none'; form-action 'none'"
 }
 
-func newRunView(run finding.Run) runView {
-	var v runView
+// verdictFacts are what a reader asks first: how long, what, which version.
+func verdictFacts(r *finding.Result) [][2]string {
+	var facts [][2]string
+	add := func(label, value string) {
+		if value != "" && !slices.Contains(facts, [2]string{label, value}) {
+			facts = append(facts, [2]string{label, value})
+		}
+	}
+	add("Recorded", extent(r))
+	runs := r.Runs[:min(len(r.Runs), 1)]
+	for _, run := range runs {
+		module := run.Module
+		if run.Version != "" && run.Version != "(devel)" {
+			module += " " + run.Version
+		}
+		add("Module", Visible(module))
+		add("Revision", Visible(run.Revision))
+		add("Go", Visible(goVersion(run)))
+		add("At", Visible(moment(run.Start)))
+	}
+	if n := len(r.Runs) - len(runs); n > 0 {
+		add("And", count(n, "more process")+", see the run details")
+	}
+	add("Hindsight", r.Tool)
+	return facts
+}
+
+func goVersion(run finding.Run) string {
+	return strings.TrimSpace(run.GoVersion + " " + strings.Trim(run.GOOS+"/"+run.GOARCH, "/"))
+}
+
+// moment is a time of RFC 3339 as people write it: UTC stays marked as such.
+func moment(t string) string {
+	return strings.Replace(strings.Replace(t, "T", " ", 1), "Z", " UTC", 1)
+}
+
+func newRunView(number int, run finding.Run) runView {
+	v := runView{Title: fmt.Sprintf("Process %d", number)}
 	add := func(label, value string) {
 		if value != "" {
 			v.Facts = append(v.Facts, [2]string{label, Visible(value)})
 		}
 	}
-	module := run.Module
-	if run.Version != "" {
-		module += " " + run.Version
-	}
 	add("Program", run.Program)
-	add("Module", module)
+	add("Module", strings.TrimSpace(run.Module+" "+run.Version))
 	add("Revision", run.Revision)
-	add("Go", strings.TrimSpace(run.GoVersion+" "+strings.Trim(run.GOOS+"/"+run.GOARCH, "/")))
-	add("Recorded", run.Start)
+	add("Go", goVersion(run))
+	add("Recorded", moment(run.Start))
 	if run.Seconds > 0 {
 		add("Duration", fmt.Sprintf("%.3g s", run.Seconds))
+	}
+	if run.Goroutines > 0 {
+		add("Goroutines", fmt.Sprint(run.Goroutines))
+	}
+	if run.Events > 0 {
+		add("Events", fmt.Sprint(run.Events))
 	}
 	add("Recorder", run.Settings)
 	return v
 }
 
-func newRaceView(r *finding.Race, own modules, ids numbers) raceView {
+func newRaceView(r *finding.Race, own modules, ids numbers) *entryView {
 	earlier, later := r.Accesses[0], r.Accesses[1]
-	v := raceView{
-		ID: Visible(r.ID), Tier: Visible(r.Tier), Kind: Visible(r.Kind), Weak: r.Weak,
-		Predicted: r.Tier != "observed",
-		Object:    objectName(r.Object), ObjectFacts: objectFacts(r.Object),
+	id := Visible(r.ID)
+	v := &entryView{
+		ID: id, Anchor: "r-" + id, Rule: rule.Race(r.Tier), Tier: Visible(r.Tier), Kind: Visible(r.Kind),
+		Race: true, Weak: r.Weak, Predicted: r.Tier != "observed",
+		Object: objectName(r.Object), ObjectFacts: objectFacts(r.Object),
 		Seen: count(r.Occurrences, "occurrence"), Occurrences: r.Occurrences,
 		Why:       visibleText(r.Why),
 		Allocated: groups(r.Object.Allocated, own),
 		Sides:     []side{newSide(later, "", own), newSide(earlier, "Previous ", own)},
+		Around:    aroundRows(r),
+		Moments:   moments(r),
+		Title:     [2]string{title(later), title(earlier)},
 	}
 	write := later
 	if !isWrite(later.Op) {
 		write = earlier
 	}
 	v.Op = capital(opName(write.Op)) + preposition(write.Op)
-	v.Title = [2]string{title(later), title(earlier)}
 	if r.Object.AllocatedBy != "" {
 		v.AllocatedBy = goroutineName(r.Object.AllocatedBy)
 	}
+	if x := r.Explain; x != nil {
+		v.Missing = missing(r)
+		if x.Ancestor != nil {
+			v.Ancestor = pointText(x.Ancestor) + " by " + goroutineName(x.Ancestor.Goroutine)
+		}
+	}
+	v.Witness = newWitnessView(r.Steps, r.Witness)
+	v.advise(rule.Race(r.Tier), fmt.Sprintf("%s: %s and %s", v.Object, v.Title[0], v.Title[1]))
 	var b strings.Builder
 	detectorBlock(&b, r, ids)
 	v.Detector = b.String()
-	v.draw(r)
+	v.Ticket = ticket(r, ids)
+	v.draw(r.Graph, []finding.Race{*r})
 	return v
 }
 
-func preposition(op string) string {
-	if isWrite(op) {
-		return " to"
+func newFindingView(f *finding.Finding, own modules) *entryView {
+	id := Visible(f.ID)
+	v := &entryView{
+		ID: id, Anchor: "f-" + id, Rule: Visible(f.Rule), Tier: Visible(f.Tier), Kind: Visible(f.Severity),
+		IsError: f.Severity == "error", Predicted: f.Tier == "predicted",
+		Op: capital(visibleText(f.Message)), Seen: count(f.Occurrences, "occurrence"), Occurrences: f.Occurrences,
+		Why: visibleText(f.Why), Object: Visible(f.Object),
 	}
-	return " of"
+	for _, a := range f.Events {
+		event := newSide(a, "", own)
+		event.Write = false // tells the sides of a race apart
+		v.Sides = append(v.Sides, event)
+	}
+	v.Witness = newWitnessView(f.Steps, f.Witness)
+	v.advise(f.Rule, v.Op)
+	v.Ticket = findingTicket(f)
+	v.draw(f.Graph, nil)
+	return v
 }
 
-// title is an access in the fewest words: its function, else its place.
-func title(a finding.Access) string {
-	if a.Site.Func == "" {
-		return place(a.Site)
+// advise says what to do: about it, and to hear no more of it.
+func (v *entryView) advise(id, what string) {
+	if known, ok := rule.Get(id); ok {
+		v.Fix = known.Fix
 	}
-	short := shortFunc(a.Site.Func)
-	if _, method, ok := strings.Cut(short, "."); ok && packageOf(a.Site.Func) != "main" {
-		return method
-	}
-	return short
+	v.Suppression = finding.BaseID(v.ID) + "  # " + what
 }
 
-// draw makes the diagram of r's graph and the table that says the same.
-func (v *raceView) draw(r *finding.Race) {
-	if r.Graph == nil || len(r.Graph.Nodes) == 0 {
+// aroundRows are what the two goroutines did next to the accesses, later side first.
+func aroundRows(r *finding.Race) []aroundRow {
+	var rows []aroundRow
+	add := func(label, none string, cell func(i int) string) {
+		row := aroundRow{Label: label}
+		for i := range row.Cells {
+			row.Cells[i] = cmp.Or(cell(1-i), none)
+		}
+		if row.Cells != [2]string{none, none} || label == "Locks held" {
+			rows = append(rows, row)
+		}
+	}
+	if x := r.Explain; x != nil {
+		add("Started by", "the program’s start", func(i int) string { return ancestry(x.Sides[i].Ancestry) })
+		add("Last synchronization before", "none", func(i int) string { return pointText(x.Sides[i].Previous) })
+	}
+	add("Locks held", "none", func(i int) string { return visibleList(r.Accesses[i].Locks) })
+	if x := r.Explain; x != nil {
+		add("First synchronization after", "none", func(i int) string { return pointText(x.Sides[i].Next) })
+	}
+	return rows
+}
+
+// ancestry is the chain of go statements that led to a goroutine.
+func ancestry(points []finding.Point) string {
+	var parts []string
+	for _, p := range points[:min(len(points), 6)] {
+		parts = append(parts, fmt.Sprintf("%s (%s)", goroutineName(p.Goroutine), place(p.Site)))
+	}
+	if n := len(points) - len(parts); n > 0 {
+		parts = append(parts, count(n, "more"))
+	}
+	return strings.Join(parts, " ← ")
+}
+
+// moments say which of the recorded pairs were first and last.
+func moments(r *finding.Race) []string {
+	var list []string
+	tell := func(which string, m *finding.Moment) {
+		s := fmt.Sprintf("%s: event %d of %s and event %d of %s; event %d of the replay", which,
+			m.Events[0], goroutineName(r.Accesses[0].Goroutine), m.Events[1], goroutineName(r.Accesses[1].Goroutine), m.Position)
+		list = append(list, s+fmt.Sprintf(", %s between the two", count(m.Distance, "event")))
+	}
+	switch {
+	case r.First == nil:
+	case r.Last == nil || *r.Last == *r.First:
+		tell("Seen", r.First)
+	default:
+		tell("First", r.First)
+		tell("Last", r.Last)
+	}
+	return list
+}
+
+// draw makes the diagram of a graph and the table that says the same.
+func (v *entryView) draw(g *finding.Graph, races []finding.Race) {
+	if g == nil || len(g.Nodes) == 0 {
 		return
 	}
-	if n := len(r.Graph.Nodes); n > maxDrawn {
-		v.NoDiagram = fmt.Sprintf("The graph has %d events, too many for this page; the JSON and DOT forms hold it.", n)
-		return
-	}
-	w, err := newWitness(r.Graph)
+	w, err := newWitness(g)
 	if err != nil {
 		v.NoDiagram = "The graph cannot be drawn: " + visibleText(err.Error()) + "."
 		return
 	}
-	d := newDiagram(w, []finding.Race{*r})
-	d.Title = fmt.Sprintf("Space-time diagram of race %s: a lane per goroutine, time downwards", v.ID)
+	w = w.condense(maxDrawn)
+	d := newDiagram(w, races)
+	d.Title = fmt.Sprintf("Space-time diagram of %s: a lane per goroutine, time downwards", v.ID)
 	v.Diagram = &d
 	after := map[int][]string{}
 	for _, e := range w.edges {
@@ -311,15 +403,33 @@ func (v *raceView) draw(r *finding.Race) {
 		}
 	}
 	for i, n := range w.nodes {
-		s := step{
+		row := eventRow{
 			Number: i + 1, Goroutine: goroutineName(n.Goroutine), Label: nodeLabel(n), Place: place(n.Site),
 			After: strings.Join(after[n.ID], ", "), Racing: n.Racing,
 		}
 		if n.Elided > 0 {
-			s.Label = fmt.Sprintf("(%s left out) %s", count(n.Elided, "event"), s.Label)
+			row.Label = fmt.Sprintf("(%s left out) %s", count(n.Elided, "event"), row.Label)
 		}
-		v.Steps = append(v.Steps, s)
+		v.Events = append(v.Events, row)
 	}
+}
+
+func newWitnessView(s *finding.Steps, witness string) *witnessView {
+	if s == nil {
+		return nil
+	}
+	w := &witnessView{Checked: witness == "checked", Assumptions: visibleAll(s.Assumptions)}
+	for i, step := range s.Steps {
+		if i == maxSteps {
+			w.Steps = append(w.Steps, [2]string{"…", "and " + count(len(s.Steps)-i, "more step")})
+			break
+		}
+		w.Steps = append(w.Steps, [2]string{goroutineName(step.Goroutine), visibleText(step.Label)})
+	}
+	for line := range strings.Lines(s.Script) {
+		w.Script += visibleText(strings.TrimSuffix(line, "\n")) + "\n"
+	}
+	return w
 }
 
 func newSide(a finding.Access, prefix string, own modules) side {
@@ -331,6 +441,7 @@ func newSide(a finding.Access, prefix string, own modules) side {
 		Heading: prefix + op, Name: goroutineName(a.Goroutine), Op: opName(a.Op), Place: place(a.Site), Func: title(a),
 		Write: isWrite(a.Op),
 		Stack: groups(a.Stack, own), Created: groups(a.Created, own), Locks: visibleList(a.Locks),
+		NoSource: visibleText(a.NoSource),
 	}
 	if len(a.Stack) == 0 {
 		s.Stack = groups([]finding.Frame{a.Site}, own)
@@ -346,6 +457,17 @@ func newSide(a finding.Access, prefix string, own modules) side {
 		}
 	}
 	return s
+}
+
+func newSuppressedView(s finding.Suppressed) suppressedView {
+	var places []string
+	for _, f := range s.Sites {
+		places = append(places, place(f))
+	}
+	return suppressedView{
+		Visible(s.Rule), Visible(s.ID), Visible(s.Object), strings.Join(places, ", "),
+		count(s.Occurrences, "occurrence"), Visible(s.By), visibleText(s.Reason),
+	}
 }
 
 // groups folds the runs of library frames in a stack, but never its first frame.

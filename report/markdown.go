@@ -38,13 +38,22 @@ func writeMarkdown(w io.Writer, r *finding.Result, _ Options) error {
 	if len(r.Findings) > 0 {
 		b.WriteString("## Other findings\n\n")
 	}
-	for _, f := range r.Findings {
-		fmt.Fprintf(&b, "- **%s** (%s, %s): %s\n", mdText(Visible(f.Rule)), mdText(Visible(f.Severity)), mdCode(Visible(f.ID)), mdText(visibleText(f.Message)))
-		for _, a := range f.Events {
-			fmt.Fprintf(&b, "  - %s at %s in %s by %s\n", mdText(opName(a.Op)), mdCode(place(a.Site)), mdCode(title(a)), mdText(goroutineName(a.Goroutine)))
-		}
+	for i := range r.Findings {
+		mdFinding(&b, &r.Findings[i])
 	}
 	if len(r.Findings) > 0 {
+		b.WriteByte('\n')
+	}
+	if len(r.Suppressed) > 0 {
+		b.WriteString("## Suppressed\n\n")
+		for _, s := range r.Suppressed {
+			v := newSuppressedView(s)
+			fmt.Fprintf(&b, "- %s %s %s, %s: by %s", mdText(v.Rule), mdCode(v.ID), mdCode(v.Object), v.Seen, mdCode(v.By))
+			if v.Reason != "" {
+				fmt.Fprintf(&b, " (%s)", mdText(v.Reason))
+			}
+			b.WriteByte('\n')
+		}
 		b.WriteByte('\n')
 	}
 	if r.Omitted != nil {
@@ -54,16 +63,66 @@ func writeMarkdown(w io.Writer, r *finding.Result, _ Options) error {
 	for _, note := range coverageNotes(r.Coverage) {
 		fmt.Fprintf(&b, "- %s\n", mdText(visibleText(note)))
 	}
+	if text := redactionText(r.Redaction); text != "" {
+		fmt.Fprintf(&b, "- %s\n", mdText(text))
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
+// ticket is a race as the text of a ticket of its own.
+func ticket(r *finding.Race, ids numbers) string {
+	var b strings.Builder
+	mdRace(&b, 0, r, ids)
+	fmt.Fprintf(&b, "To open it again: the attached page at `#r-%s`, or %s.\n", Visible(r.ID), mdCode("hindsight analyze hindsight.html"))
+	return b.String()
+}
+
+func findingTicket(f *finding.Finding) string {
+	var b strings.Builder
+	mdFinding(&b, f)
+	for _, a := range f.Events {
+		var stack strings.Builder
+		fmt.Fprintf(&stack, "%s by %s:\n", capital(opName(a.Op)), goroutineName(a.Goroutine))
+		detectorStack(&stack, a.Stack, a.Site)
+		b.WriteByte('\n')
+		mdFence(&b, "text", stack.String())
+	}
+	fmt.Fprintf(&b, "To open it again: the attached page at `#f-%s`, or %s.\n", Visible(f.ID), mdCode("hindsight analyze hindsight.html"))
+	return b.String()
+}
+
+func mdFinding(b *strings.Builder, f *finding.Finding) {
+	fmt.Fprintf(b, "- **%s** (%s, %s): %s\n", mdText(Visible(f.Rule)), mdText(Visible(f.Severity)), mdCode(Visible(f.ID)), mdText(visibleText(f.Message)))
+	for _, a := range f.Events {
+		fmt.Fprintf(b, "  - %s at %s in %s by %s\n", mdText(opName(a.Op)), mdCode(place(a.Site)), mdCode(title(a)), mdText(goroutineName(a.Goroutine)))
+	}
+}
+
+// mdRace writes a race; rank is 0 where it stands alone.
 func mdRace(b *strings.Builder, rank int, r *finding.Race, ids numbers) {
 	later, earlier := r.Accesses[1], r.Accesses[0]
-	fmt.Fprintf(b, "## Race %d: %s, %s and %s\n\n", rank, mdCode(objectName(r.Object)), mdCode(title(later)), mdCode(title(earlier)))
+	heading := "## Data race: "
+	if rank > 0 {
+		heading = fmt.Sprintf("## Race %d: ", rank)
+	}
+	fmt.Fprintf(b, "%s%s, %s and %s\n\n", heading, mdCode(objectName(r.Object)), mdCode(title(later)), mdCode(title(earlier)))
 	fmt.Fprintf(b, "Id %s: %s.\n\n", mdCode(Visible(r.ID)), mdText(strings.Join(raceTags(r), ", ")))
 	if r.Why != "" {
 		fmt.Fprintf(b, "**Why nothing orders them:** %s\n\n", mdText(visibleText(r.Why)))
+	}
+	if text := missing(r); text != "" {
+		fmt.Fprintf(b, "**What would order them:** %s\n\n", mdText(text))
+	}
+	if w := newWitnessView(r.Steps, r.Witness); w != nil {
+		b.WriteString("**Another schedule of the same events, in which they race:**\n\n")
+		for _, step := range w.Steps {
+			fmt.Fprintf(b, "1. %s %s\n", mdText(step[0]), mdText(step[1]))
+		}
+		for _, text := range w.Assumptions {
+			fmt.Fprintf(b, "- assumed: %s\n", mdText(text))
+		}
+		b.WriteByte('\n')
 	}
 	if facts := objectFacts(r.Object); facts != "" {
 		fmt.Fprintf(b, "**Object:** %s, %s", mdCode(objectName(r.Object)), mdText(facts))

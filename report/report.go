@@ -6,12 +6,14 @@ package report
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"path/filepath"
 	"strings"
 
 	"github.com/hindsight-go/hindsight/analyze/finding"
+	"github.com/hindsight-go/hindsight/collect/machine"
 )
 
 // Format is one of the forms of a report.
@@ -49,6 +51,12 @@ var formats = []struct {
 type Options struct {
 	MaxRaces int   // on a page; 0 is 200, below 0 no limit
 	MaxBytes int64 // of a page; 0 is 8 MiB, below 0 no limit
+
+	Redact Redaction      // "" is the format's own
+	Here   *machine.Names // of the machine that writes, which redaction takes out too
+
+	Color bool // of text, for a terminal
+	Width int  // of text's sentences, in characters; 0 is without end
 }
 
 func (o Options) maxRaces() int { return limit(o.MaxRaces, 200) }
@@ -108,10 +116,24 @@ func Write(w io.Writer, f Format, r *finding.Result, o Options) error {
 		if known.format != f {
 			continue
 		}
+		r = normalize(r)
+		if f == HTML { // before it is redacted, since all could be much
+			r = part(r, position{}, position{o.maxRaces(), len(r.Findings)}, 0)
+		}
+		level, search := o.level(f), newScrubber(r, o.Here)
+		r = redact(r, level, search)
 		b := bufio.NewWriter(w)
-		if err := known.render(b, normalize(r), o); err != nil {
+		if level == RedactNone {
+			if err := known.render(b, r, o); err != nil {
+				return err
+			}
+			return b.Flush()
+		}
+		var text bytes.Buffer
+		if err := known.render(&text, r, o); err != nil {
 			return err
 		}
+		b.WriteString(search.last(text.String()))
 		return b.Flush()
 	}
 	return fmt.Errorf("unknown format %q", f)

@@ -23,8 +23,13 @@ var update = flag.Bool("update", false, "write the golden files; the run still f
 // render writes r in memory.
 func render(t testing.TB, f report.Format, r *finding.Result) []byte {
 	t.Helper()
+	return renderAs(t, f, r, report.Options{})
+}
+
+func renderAs(t testing.TB, f report.Format, r *finding.Result, o report.Options) []byte {
+	t.Helper()
 	var b bytes.Buffer
-	if err := report.Write(&b, f, r, report.Options{}); err != nil {
+	if err := report.Write(&b, f, r, o); err != nil {
 		t.Fatalf("Write %s: %v", f, err)
 	}
 	return b.Bytes()
@@ -94,6 +99,8 @@ func TestRoundTrip(t *testing.T) {
 				if !bytes.Equal(render(t, f, fromJSON), want) {
 					t.Errorf("%s of the saved JSON differs", f)
 				}
+				// A page gives back what it holds, which has been redacted.
+				want = renderAs(t, f, r, report.Options{Redact: report.RedactTeam})
 				if !bytes.Equal(render(t, f, fromHTML), want) {
 					t.Errorf("%s of the saved page differs", f)
 				}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/hindsight-go/hindsight/analyze/finding"
+	"github.com/hindsight-go/hindsight/analyze/rule"
 )
 
 // SARIF 2.1.0, as much of it as a race needs.
@@ -28,12 +29,21 @@ type (
 		Driver sarifDriver `json:"driver"`
 	}
 	sarifDriver struct {
-		Name  string      `json:"name"`
-		Rules []sarifRule `json:"rules"`
+		Name    string      `json:"name"`
+		Version string      `json:"version,omitempty"`
+		URI     string      `json:"informationUri"`
+		Rules   []sarifRule `json:"rules"`
 	}
 	sarifRule struct {
 		ID    string       `json:"id"`
+		Name  string       `json:"name,omitempty"`
 		Short sarifMessage `json:"shortDescription"`
+		Full  sarifMessage `json:"fullDescription"`
+		Help  *sarifHelp   `json:"help,omitempty"`
+	}
+	sarifHelp struct {
+		Text     string `json:"text"`
+		Markdown string `json:"markdown"`
 	}
 	sarifInvocation struct {
 		Successful    bool                `json:"executionSuccessful"`
@@ -47,16 +57,21 @@ type (
 		Text string `json:"text"`
 	}
 	sarifResult struct {
-		RuleID       string            `json:"ruleId"`
-		RuleIndex    int               `json:"ruleIndex"`
-		Level        string            `json:"level"`
-		Message      sarifMessage      `json:"message"`
-		Locations    []sarifLocation   `json:"locations,omitempty"`
-		Related      []sarifLocation   `json:"relatedLocations,omitempty"`
-		CodeFlows    []sarifCodeFlow   `json:"codeFlows,omitempty"`
-		Stacks       []sarifStack      `json:"stacks,omitempty"`
-		Fingerprints map[string]string `json:"partialFingerprints"`
-		Occurrences  uint64            `json:"occurrenceCount,omitempty"`
+		RuleID       string             `json:"ruleId"`
+		RuleIndex    int                `json:"ruleIndex"`
+		Level        string             `json:"level"`
+		Message      sarifMessage       `json:"message"`
+		Locations    []sarifLocation    `json:"locations"`
+		Related      []sarifLocation    `json:"relatedLocations,omitempty"`
+		CodeFlows    []sarifCodeFlow    `json:"codeFlows,omitempty"`
+		Stacks       []sarifStack       `json:"stacks,omitempty"`
+		Fingerprints map[string]string  `json:"partialFingerprints"`
+		Occurrences  uint64             `json:"occurrenceCount,omitempty"`
+		Suppressions []sarifSuppression `json:"suppressions,omitempty"`
+	}
+	sarifSuppression struct {
+		Kind          string `json:"kind"`
+		Justification string `json:"justification,omitempty"`
 	}
 	sarifCodeFlow struct {
 		ThreadFlows []sarifThreadFlow `json:"threadFlows"`
@@ -105,29 +120,24 @@ const (
 
 // writeSARIF writes a result per race and finding.
 func writeSARIF(w io.Writer, r *finding.Result, _ Options) error {
-	root := sarifRoot(r)
+	root := sarifPaths{pathsOf(r)}
 	run := sarifRun{
-		Tool:        sarifTool{sarifDriver{Name: "Hindsight"}},
+		Tool: sarifTool{sarifDriver{
+			Name: "Hindsight", Version: Visible(r.Tool), URI: "https://github.com/hindsight-go/hindsight", Rules: []sarifRule{},
+		}},
 		Invocations: []sarifInvocation{{Successful: true}},
 		Results:     []sarifResult{},
 		ColumnKind:  "unicodeCodePoints",
 	}
-	rules := &run.Tool.Driver.Rules
-	*rules = []sarifRule{
-		{"HB001", sarifMessage{"Data race: two conflicting accesses that nothing orders."}},
-		{"HB002", sarifMessage{"Predicted data race: another schedule of the same events makes two conflicting accesses unordered."}},
-	}
+	rules := sarifRules{list: &run.Tool.Driver.Rules}
 	for i := range r.Races {
-		run.Results = append(run.Results, root.race(&r.Races[i]))
+		run.Results = append(run.Results, root.race(&r.Races[i], rules))
 	}
 	for i := range r.Findings {
-		f := &r.Findings[i]
-		index := slices.IndexFunc(*rules, func(rule sarifRule) bool { return rule.ID == f.Rule })
-		if index < 0 {
-			index = len(*rules)
-			*rules = append(*rules, sarifRule{Visible(f.Rule), sarifMessage{"Misuse of synchronization (" + Visible(f.Rule) + ")."}})
-		}
-		run.Results = append(run.Results, root.finding(f, index))
+		run.Results = append(run.Results, root.finding(&r.Findings[i], rules))
+	}
+	for i := range r.Suppressed {
+		run.Results = append(run.Results, root.suppressed(&r.Suppressed[i], rules))
 	}
 	notify := func(level, text string) {
 		notes := &run.Invocations[0].Notifications
@@ -137,6 +147,9 @@ func writeSARIF(w io.Writer, r *finding.Result, _ Options) error {
 	notify("note", v.Headline+". "+v.Detail)
 	for _, note := range coverageNotes(r.Coverage) {
 		notify("note", note)
+	}
+	if text := redactionText(r.Redaction); text != "" {
+		notify("note", text)
 	}
 	if n := len(run.Results); n > sarifMaxResults {
 		notify("warning", fmt.Sprintf("Only the first %d of %d results are in this file.", sarifMaxResults, n))
@@ -151,22 +164,21 @@ func writeSARIF(w io.Writer, r *finding.Result, _ Options) error {
 	})
 }
 
-func (root sarifPaths) race(r *finding.Race) sarifResult {
+func (root sarifPaths) race(r *finding.Race, rules sarifRules) sarifResult {
 	earlier, later := r.Accesses[0], r.Accesses[1]
-	rule, index := "HB001", 0
-	if r.Tier != "observed" {
-		rule, index = "HB002", 1
-	}
+	id := rule.Race(r.Tier)
 	text := fmt.Sprintf("Data race on %s: %s by %s is not ordered with [%s at %s](1) by %s.",
 		sarifText(objectName(r.Object)), opName(later.Op), sarifText(goroutineName(later.Goroutine)),
 		sarifText(opName(earlier.Op)), sarifText(place(earlier.Site)), sarifText(goroutineName(earlier.Goroutine)))
-	if r.Why != "" {
-		text += " " + sarifText(visibleText(r.Why))
+	for _, more := range []string{visibleText(r.Why), missing(r)} {
+		if more != "" {
+			text += " " + sarifText(more)
+		}
 	}
 	related := root.location(earlier.Site, "previous "+opName(earlier.Op))
 	related.ID = 1
 	result := sarifResult{
-		RuleID: rule, RuleIndex: index, Level: "error", Message: sarifMessage{text},
+		RuleID: id, RuleIndex: rules.index(id), Level: "error", Message: sarifMessage{text},
 		Locations:    []sarifLocation{root.location(later.Site, opName(later.Op))},
 		Related:      []sarifLocation{related},
 		Fingerprints: map[string]string{"hindsightRaceId/v1": Visible(r.ID)},
@@ -186,20 +198,21 @@ func (root sarifPaths) race(r *finding.Race) sarifResult {
 	return result
 }
 
-func (root sarifPaths) finding(f *finding.Finding, rule int) sarifResult {
+func (root sarifPaths) finding(f *finding.Finding, rules sarifRules) sarifResult {
 	level := "note"
 	if f.Severity == "error" {
 		level = "error"
 	}
 	result := sarifResult{
-		RuleID: Visible(f.Rule), RuleIndex: rule, Level: level,
+		RuleID: Visible(f.Rule), RuleIndex: rules.index(f.Rule), Level: level,
+		Locations:    []sarifLocation{},
 		Message:      sarifMessage{sarifText(capital(visibleText(f.Message))) + "."},
 		Fingerprints: map[string]string{"hindsightRaceId/v1": Visible(f.ID)},
 		Occurrences:  f.Occurrences,
 	}
 	for i, a := range f.Events {
 		l := root.location(a.Site, opName(a.Op)+" by "+goroutineName(a.Goroutine))
-		if i == 0 {
+		if l.ID = i; i == 0 {
 			result.Locations = append(result.Locations, l)
 		} else {
 			result.Related = append(result.Related, l)
@@ -241,57 +254,76 @@ func (root sarifPaths) location(f finding.Frame, message string) sarifLocation {
 	return l
 }
 
-// sarifPaths makes files relative to the main module, since services look
-// them up in a repository.
-type sarifPaths struct{ folders []string }
+// sarifRules are the rules of a run, those that its results name.
+type sarifRules struct{ list *[]sarifRule }
 
-// sarifRoot finds the folders of the main modules: a frame's file ends with
-// the part of its package below the module's path.
-func sarifRoot(r *finding.Result) sarifPaths {
-	var root sarifPaths
-	see := func(f finding.Frame) {
-		for _, run := range r.Runs {
-			below, ok := strings.CutPrefix(packageOf(f.Func), run.Module)
-			if !ok || run.Module == "" || below != "" && below[0] != '/' {
-				continue
-			}
-			folder := slashes(f.File)
-			folder = folder[:strings.LastIndexByte(folder, '/')+1]
-			folder, ok = strings.CutSuffix(folder, below+"/")
-			if ok && folder != "" && !slices.Contains(root.folders, folder+"/") {
-				root.folders = append(root.folders, folder+"/")
-			}
-		}
+// index returns where a rule is in the list, which it adds it to.
+func (rules sarifRules) index(id string) int {
+	id = Visible(id)
+	if at := slices.IndexFunc(*rules.list, func(known sarifRule) bool { return known.ID == id }); at >= 0 {
+		return at
 	}
-	for _, race := range r.Races {
-		for _, a := range race.Accesses {
-			for _, f := range a.Stack {
-				see(f)
-			}
-			for _, f := range a.Created {
-				see(f)
-			}
-		}
+	entry := sarifRule{ID: id, Short: sarifMessage{"Misuse of synchronization (" + id + ")."}}
+	entry.Full = entry.Short
+	if known, ok := rule.Get(id); ok {
+		entry.Short = sarifMessage{known.Title + "."}
+		entry.Full = sarifMessage{known.What + " " + known.Why}
+		entry.Help = &sarifHelp{Text: Rule(known), Markdown: ruleMarkdown(known)}
 	}
-	return root
+	*rules.list = append(*rules.list, entry)
+	return len(*rules.list) - 1
 }
 
-func slashes(file string) string { return strings.ReplaceAll(file, `\`, "/") }
+// ruleMarkdown is a rule as Markdown.
+func ruleMarkdown(r rule.Rule) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s\n\n%s\n\n%s\n\n%s\n\n", mdText(r.Title), mdText(r.What), mdText(r.Why), mdText(r.Fix))
+	b.WriteString("With the mistake:\n\n")
+	mdFence(&b, "go", strings.TrimSpace(r.Before)+"\n")
+	b.WriteString("Without it:\n\n")
+	mdFence(&b, "go", strings.TrimSpace(r.After)+"\n")
+	return b.String()
+}
+
+// suppressed is a result that a suppression of the user's hides.
+func (root sarifPaths) suppressed(s *finding.Suppressed, rules sarifRules) sarifResult {
+	index := rules.index(s.Rule)
+	result := sarifResult{
+		RuleID: Visible(s.Rule), RuleIndex: index, Level: "none",
+		Message:      sarifMessage{sarifText(fmt.Sprintf("%s on %s, suppressed by %s.", (*rules.list)[index].ID, Visible(s.Object), Visible(s.By)))},
+		Locations:    []sarifLocation{},
+		Fingerprints: map[string]string{"hindsightRaceId/v1": Visible(s.ID)},
+		Occurrences:  s.Occurrences,
+		Suppressions: []sarifSuppression{{"external", visibleText(s.Reason)}},
+	}
+	for i, f := range s.Sites {
+		l := root.location(f, "")
+		if l.ID = i; i == 0 {
+			result.Locations = append(result.Locations, l)
+		} else {
+			result.Related = append(result.Related, l)
+		}
+	}
+	return result
+}
+
+// sarifPaths makes files relative to the main module, since services look
+// them up in a repository.
+type sarifPaths struct{ paths }
 
 // uri is a relative reference for a file: below the main module, GOROOT or a
 // module's folder where it is there, else its name.
 func (root sarifPaths) uri(file string) string {
 	file = slashes(file)
-	relative := base(file)
-	if _, below, ok := strings.Cut(file, "/pkg/mod/"); ok {
+	relative := file
+	if below, ok := root.below(file); ok {
+		relative = below
+	} else if _, below, ok := strings.Cut(file, "/pkg/mod/"); ok {
 		relative = "pkg/mod/" + below
 	} else if i := strings.LastIndex(file, "/src/"); i >= 0 {
 		relative = file[i+1:]
-	}
-	for _, folder := range root.folders {
-		if below, ok := strings.CutPrefix(file, folder); ok {
-			relative = below
-		}
+	} else if absolute(file) {
+		relative = base(file)
 	}
 	var parts []string
 	for _, part := range strings.Split(Visible(relative), "/") {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -22,7 +23,13 @@ type diagram struct {
 	Lanes         []diagramLane
 	Nodes         []diagramNode
 	Edges         []diagramEdge
+	Legend        []diagramKind
+	Racing        bool
+	Left          string // events left out after the last ones shown
 }
+
+// A diagramKind is a kind of edge that the diagram has.
+type diagramKind struct{ Style, Name string }
 
 type diagramLane struct {
 	Name         string
@@ -34,6 +41,7 @@ type diagramNode struct {
 	Label, Place string
 	Full         string // all of it, for the tool tip
 	Racing       bool
+	Common       bool // the nearest node that comes before both accesses
 	BadgeWidth   int
 	Elided       string
 }
@@ -49,12 +57,13 @@ type diagramEdge struct {
 
 const (
 	rowHeight    = 50
-	elidedHeight = 22 // more above a row with events left out
+	elidedHeight = 28 // more above a row with events left out
 	laneTop      = 34 // of the first row's middle, below the lanes' names
 	laneCorridor = 34 // left of a lane, for edges
 	laneMin      = 120
 	labelMax     = 34 // characters in a node's label
 	charWidth    = 7
+	commonWidth  = 86 // of the mark beside the common past
 )
 
 // newDiagram lays w out.
@@ -67,7 +76,7 @@ func newDiagram(w *witness, races []finding.Race) diagram {
 		laneX[lane] = x
 		width := max(laneMin, textWidth(goroutineName(lane)))
 		for _, n := range w.members[lane] {
-			width = max(width, textWidth(diagramLabel(n)), textWidth(place(n.Site)))
+			width = max(width, textWidth(diagramLabel(n)), textWidth(place(n.Site))+commonWidth)
 		}
 		x += width + laneCorridor + 16
 	}
@@ -121,8 +130,26 @@ func newDiagram(w *witness, races []finding.Race) diagram {
 	}
 	for _, p := range w.pairs(races) {
 		add(p[0], p[1], diagramEdge{Style: unordered, Label: unordered})
+		d.Racing = true
+		if id, ok := w.ancestor(p); ok {
+			nodes[id].Common = true
+		}
+	}
+	for _, e := range d.Edges {
+		if kind := (diagramKind{e.Style, kindNames[e.Style]}); !slices.Contains(d.Legend, kind) {
+			d.Legend = append(d.Legend, kind)
+		}
+	}
+	if w.left > 0 {
+		d.Left = count(w.left, "more event") + " left out below"
 	}
 	return d
+}
+
+// kindNames says what an edge of a style means.
+var kindNames = map[string]string{
+	"go": "go statement", "channel": "channel", "lock": "lock", "waitgroup": "WaitGroup", "once": "Once",
+	"cond": "Cond", "atomic": "atomic", "other": "other synchronization", unordered: "the race: no order",
 }
 
 // route draws the edge from a to b, which is below: down into the gap below a,
@@ -233,7 +260,7 @@ func writeSVG(w io.Writer, r *finding.Result, _ Options) error {
 		if err != nil {
 			return fmt.Errorf("race %s: %w", Visible(race.ID), err)
 		}
-		d := newDiagram(g, []finding.Race{*race})
+		d := newDiagram(g.condense(maxDrawn), []finding.Race{*race})
 		d.Title = fmt.Sprintf("Race %s on %s", Visible(race.ID), objectName(race.Object))
 		all = append(all, d)
 	}

@@ -12,7 +12,7 @@ import (
 // writeText writes every race as the race detector would, so that whatever
 // reads the detector's output reads this, each followed by what the detector
 // does not know; then other findings, the coverage and the verdict.
-func writeText(w io.Writer, r *finding.Result, _ Options) error {
+func writeText(w io.Writer, r *finding.Result, o Options) error {
 	var b strings.Builder
 	ids := numbersOf(r)
 	for i := range r.Races {
@@ -23,12 +23,27 @@ func writeText(w io.Writer, r *finding.Result, _ Options) error {
 	for i := range r.Findings {
 		textFinding(&b, &r.Findings[i])
 	}
+	if len(r.Suppressed) > 0 {
+		b.WriteString("Suppressed:\n")
+		for _, s := range r.Suppressed {
+			v := newSuppressedView(s)
+			fmt.Fprintf(&b, "  %s %s %s (%s), %s, by %s", v.ID, v.Rule, v.Object, v.Places, v.Seen, v.By)
+			if v.Reason != "" {
+				fmt.Fprintf(&b, ": %s", v.Reason)
+			}
+			b.WriteByte('\n')
+		}
+		b.WriteByte('\n')
+	}
 	if o := r.Omitted; o != nil {
 		b.WriteString(omittedText(o) + "\n\n")
 	}
 	b.WriteString("What this run could see:\n")
 	for _, note := range coverageNotes(r.Coverage) {
 		fmt.Fprintf(&b, "  %s\n", visibleText(note))
+	}
+	if text := redactionText(r.Redaction); text != "" {
+		fmt.Fprintf(&b, "  %s\n", text)
 	}
 	b.WriteByte('\n')
 	for _, run := range r.Runs {
@@ -40,7 +55,7 @@ func writeText(w io.Writer, r *finding.Result, _ Options) error {
 		fmt.Fprintf(&b, " (%s)", e)
 	}
 	b.WriteByte('\n')
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, forTerminal(b.String(), o))
 	return err
 }
 
@@ -190,6 +205,25 @@ func raceFacts(b *strings.Builder, r *finding.Race) {
 	if r.Why != "" {
 		line("Unordered", "%s", visibleText(r.Why))
 	}
+	if text := missing(r); text != "" {
+		line("Missing", "%s", text)
+	}
+	witnessText(b, r.Steps, r.Witness)
+}
+
+// witnessText writes another schedule, a step a line.
+func witnessText(b *strings.Builder, steps *finding.Steps, witness string) {
+	w := newWitnessView(steps, witness)
+	if w == nil {
+		return
+	}
+	b.WriteString("  Schedule    the same events, in an order in which they race:\n")
+	for i, step := range w.Steps {
+		fmt.Fprintf(b, "    %3d. %s %s\n", i+1, step[0], step[1])
+	}
+	for _, text := range w.Assumptions {
+		fmt.Fprintf(b, "    Assumed: %s\n", text)
+	}
 }
 
 // raceTags says of what sort a race is: tier, kind, occurrences.
@@ -211,6 +245,10 @@ func textFinding(b *strings.Builder, f *finding.Finding) {
 		fmt.Fprintf(b, "%s by %s:\n", capital(opName(a.Op)), goroutineName(a.Goroutine))
 		detectorStack(b, a.Stack, a.Site)
 	}
+	if f.Why != "" {
+		fmt.Fprintf(b, "  %-11s %s\n", "Why", visibleText(f.Why))
+	}
+	witnessText(b, f.Steps, f.Witness)
 	b.WriteByte('\n')
 }
 
@@ -254,5 +292,9 @@ func omittedText(o *finding.Omitted) string {
 	if o.Findings > 0 {
 		parts = append(parts, count(o.Findings, "other finding"))
 	}
-	return "Left out of this page for its size: " + strings.Join(parts, " and ") + ". The JSON form holds all."
+	what := strings.Join(parts, " and ")
+	if o.Part > 0 {
+		return fmt.Sprintf("This is part %d of the report; %s are on the other parts.", o.Part, what)
+	}
+	return "Left out of this page for its size: " + what + ". For all of them: hindsight analyze --split --output=all.html TRACE, or --max-size=0; the JSON form is never cut."
 }

@@ -31,7 +31,10 @@ func verdictOf(r *finding.Result) verdict {
 			v.Detail += " The recording is incomplete, so races may have been missed."
 		}
 	case finding.None:
-		if r.Coverage.Instrumented {
+		if r.Coverage.Instrumented && len(r.Suppressed) > 0 {
+			v.Headline = fmt.Sprintf("Nothing found in this execution beyond %s", count(len(r.Suppressed), "suppressed entry"))
+			v.Detail = "Other conflicting accesses that the instrumented code made are ordered. Another execution may take other paths."
+		} else if r.Coverage.Instrumented {
 			v.Headline = "No data race in this execution"
 			v.Detail = "Every two conflicting accesses that the instrumented code made are ordered. Another execution may take other paths."
 		} else {
@@ -48,6 +51,9 @@ func verdictOf(r *finding.Result) verdict {
 		if len(r.Findings) > 0 {
 			v.Headline += "; " + findingCount(r)
 		}
+	}
+	if n := len(r.Suppressed); n > 0 && v.Kind != finding.None {
+		v.Headline += fmt.Sprintf("; %d suppressed", n)
 	}
 	if r.Order != "" && r.Order != "model" {
 		v.Detail += fmt.Sprintf(" Happens-before order: %s.", Visible(r.Order))

@@ -175,3 +175,72 @@ func objectName(o finding.Object) string {
 	}
 	return Visible(o.Name)
 }
+
+func preposition(op string) string {
+	if isWrite(op) {
+		return " to"
+	}
+	return " of"
+}
+
+// title is an access in the fewest words: its function, else its place.
+func title(a finding.Access) string {
+	if a.Site.Func == "" {
+		return place(a.Site)
+	}
+	short := shortFunc(a.Site.Func)
+	if _, method, ok := strings.Cut(short, "."); ok && packageOf(a.Site.Func) != "main" {
+		return method
+	}
+	return short
+}
+
+// pointText is an event in words: "unlock Cache.mu (cache.go:40)". Of nil it is "".
+func pointText(p *finding.Point) string {
+	if p == nil {
+		return ""
+	}
+	label := Visible(p.Label)
+	if label == "" {
+		label = opName(p.Op)
+	}
+	return fmt.Sprintf("%s (%s)", label, place(p.Site))
+}
+
+// missing is the sentence that names what would have ordered a race, unless the
+// sentence before it has said so.
+func missing(r *finding.Race) string {
+	if r.Explain == nil || strings.Contains(r.Why, r.Explain.Missing) {
+		return ""
+	}
+	return visibleText(r.Explain.Missing)
+}
+
+// Line is a race or finding in one line: rule, object and accesses.
+func Line(e *finding.Entry) string {
+	var accesses []string
+	for _, a := range e.Accesses {
+		accesses = append(accesses, opName(a.Op)+" "+place(a.Site))
+	}
+	line := Visible(e.Rule)
+	if e.Object != "" {
+		line += " " + Visible(e.Object)
+	}
+	if len(accesses) > 0 {
+		line += ": " + strings.Join(accesses, ", ")
+	}
+	return line
+}
+
+// redactionText says what redaction took out of a result.
+func redactionText(level string) string {
+	switch Redaction(level) {
+	case RedactTeam:
+		return "Redacted for a team: paths are relative to the module, and nothing names the machine or its user."
+	case RedactPublic:
+		return "Redacted for the public: no source lines, paths are relative to the module, and nothing names the machine or its user."
+	case "", RedactNone:
+		return ""
+	}
+	return "Redacted: " + Visible(level) + "."
+}

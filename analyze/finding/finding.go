@@ -2,6 +2,8 @@
 // from which every report is rendered. The JSON names are a contract.
 package finding
 
+import "github.com/hindsight-go/hindsight/collect/machine"
+
 // Schema is the value of Result.Schema.
 const Schema = "hindsight/1"
 
@@ -34,10 +36,11 @@ type Access struct {
 	Site      Frame    `json:"site"`  // first frame outside the runtime
 	Stack     []Frame  `json:"stack"` // whole, innermost first
 	Created   []Frame  `json:"created"`
-	Creator   string   `json:"creator,omitempty"` // the goroutine that ran the go statement
-	Running   bool     `json:"running"`           // whether the goroutine had not ended when the recording did
-	Source    *Lines   `json:"source,omitempty"`  // around Site
-	Locks     []string `json:"locks,omitempty"`   // held at the access
+	Creator   string   `json:"creator,omitempty"`  // the goroutine that ran the go statement
+	Running   bool     `json:"running"`            // whether the goroutine had not ended when the recording did
+	Source    *Lines   `json:"source,omitempty"`   // around Site
+	NoSource  string   `json:"noSource,omitempty"` // why there is no Source, of a file of the main module
+	Locks     []string `json:"locks,omitempty"`    // held at the access
 }
 
 // Object is what was accessed.
@@ -186,18 +189,36 @@ type Run struct {
 	Goroutines int     `json:"goroutines"`
 	Events     uint64  `json:"events"`
 	Settings   string  `json:"settings,omitempty"` // the recorder's
+
+	Dirs    map[string]string `json:"dirs,omitempty"`    // where files were at build time: "goroot", "modcache", and by main module
+	Machine *machine.Names    `json:"machine,omitempty"` // where the program was built
 }
 
 // Result is the outcome of one command over one or several traces.
 type Result struct {
-	Schema   string    `json:"schema"`
-	Verdict  string    `json:"verdict"`
-	Order    string    `json:"order"` // model, strict, tsan
-	Races    []Race    `json:"races"`
-	Findings []Finding `json:"findings"`
-	Coverage Coverage  `json:"coverage"`
-	Runs     []Run     `json:"runs"`
-	Omitted  *Omitted  `json:"omitted,omitempty"` // only in what a page holds
+	Schema     string       `json:"schema"`
+	Tool       string       `json:"tool,omitempty"` // version of hindsight that made the result
+	Verdict    string       `json:"verdict"`
+	Order      string       `json:"order"` // model, strict, tsan
+	Races      []Race       `json:"races"`
+	Findings   []Finding    `json:"findings"`
+	Suppressed []Suppressed `json:"suppressed"`
+	Coverage   Coverage     `json:"coverage"`
+	Runs       []Run        `json:"runs"`
+	Omitted    *Omitted     `json:"omitted,omitempty"`   // only in what a page holds
+	Redaction  string       `json:"redaction,omitempty"` // what has been taken out: team, public
+}
+
+// Suppressed is a race or a finding that the user does not want to hear of. It
+// counts for nothing but itself.
+type Suppressed struct {
+	ID          string  `json:"id"`
+	Rule        string  `json:"rule"`
+	Object      string  `json:"object"`
+	Sites       []Frame `json:"sites"`
+	Occurrences uint64  `json:"occurrences"`
+	By          string  `json:"by"`               // the file and line, or the baseline, that asked for it
+	Reason      string  `json:"reason,omitempty"` // as given there
 }
 
 // Omitted says what a page left out to stay within its limits.
@@ -206,7 +227,9 @@ type Omitted struct {
 	Observed    int           `json:"observed"` // of these races
 	Occurrences uint64        `json:"occurrences"`
 	Findings    int           `json:"findings"`
-	Named       []OmittedRace `json:"named"` // the first of the races
+	Named       []OmittedRace `json:"named"`            // the first of the races
+	Before      int           `json:"before,omitempty"` // of the races, those on earlier parts of the page
+	Part        int           `json:"part,omitempty"`   // number of the part, if there are several
 }
 
 // OmittedRace names a race that a page left out.

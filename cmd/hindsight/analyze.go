@@ -10,6 +10,7 @@ import (
 
 	"github.com/hindsight-go/hindsight/analyze"
 	"github.com/hindsight-go/hindsight/analyze/finding"
+	"github.com/hindsight-go/hindsight/report"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -17,10 +18,15 @@ func runAnalyze(a *app, args []string) (int, error) {
 	if len(args) == 0 {
 		return 0, usage("analyze needs a trace, an event script or a saved result")
 	}
-	format, err := a.reportFormat()
+	format, err := a.reportFormat(report.Text)
 	if err != nil {
 		return 0, err
 	}
+	return a.analyzeAndReport(args, format)
+}
+
+// analyzeAndReport analyzes inputs and writes one report of them.
+func (a *app) analyzeAndReport(args []string, format report.Format) (int, error) {
 	result, problems := a.analyze(args)
 	for _, err := range problems {
 		a.note("%v", err)
@@ -70,6 +76,12 @@ func (a *app) analyze(names []string) (*finding.Result, []error) {
 	if err != nil {
 		return nil, append(problems, err)
 	}
+	if result.Tool == "" { // not saved before
+		result.Tool, _ = version()
+	}
 	a.sources.fill(result)
+	if err := a.hide(result); err != nil {
+		return nil, append(problems, err)
+	}
 	return result, problems
 }

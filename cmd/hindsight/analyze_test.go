@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -155,7 +156,7 @@ func TestRecorded(t *testing.T) {
 	module := filepath.Dir(trace)
 	t.Chdir(t.TempDir())
 	status, without, _ := call("", "analyze", "--format=json", trace)
-	if status != exitFound || strings.Contains(without, "// the race") || !strings.Contains(without, "main.stats.misses") {
+	if status != exitFound || strings.Contains(without, "// the race") || !strings.Contains(without, "not below the current module") || !strings.Contains(without, "main.stats.misses") {
 		t.Errorf("without source: %d\n%s", status, without)
 	}
 	if _, again, _ := call("", "analyze", "--format=json", "--source="+module, trace); again != with {
@@ -164,8 +165,42 @@ func TestRecorded(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(module, "main.go"), []byte(racyProgram+"\n"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if _, changed, _ := call("", "analyze", "--format=json", "--source="+module, trace); changed != without {
+	if _, changed, _ := call("", "analyze", "--format=json", "--source="+module, trace); strings.Contains(changed, "// the race") || !strings.Contains(changed, "has changed") {
 		t.Errorf("a source file that has changed is shown")
+	}
+
+	// A symbolic link must not lead out of the module.
+	if err := os.WriteFile("outside.go", []byte(racyProgram), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	outside, err := filepath.Abs("outside.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Remove(filepath.Join(module, "main.go")), os.Symlink(outside, filepath.Join(module, "main.go"))); err != nil {
+		t.Fatal(err)
+	}
+	if _, linked, _ := call("", "analyze", "--format=json", "--source="+module, trace); strings.Contains(linked, "// the race") || !strings.Contains(linked, "cannot be reached within") {
+		t.Errorf("a source file outside of the module is shown:\n%s", linked)
+	}
+
+	// What leaves the house says nothing of the machine.
+	for _, level := range []string{"", "team", "public"} {
+		for _, format := range []string{"text", "json", "html", "dot", "sarif", "markdown"} {
+			if level == "" && format != "html" && format != "markdown" && format != "sarif" {
+				continue
+			}
+			_, out, _ := call("", "analyze", "--format="+format, "--redact="+level, "--source="+module, trace)
+			if level == "" {
+				_, out, _ = call("", "analyze", "--format="+format, trace)
+			}
+			if i := strings.Index(out, module); i >= 0 {
+				t.Errorf("%s, %s: names the directory: %s", format, level, out[max(0, i-100):i+len(module)])
+			}
+			if format != "dot" && !strings.Contains(out, "main.go") {
+				t.Errorf("%s, %s: does not name the file", format, level)
+			}
+		}
 	}
 }
 

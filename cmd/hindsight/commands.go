@@ -19,12 +19,14 @@ type command struct {
 	synopsis string // of its arguments
 	short    string // one line, no full stop
 	long     string
-	flags    []string // names of its flags, see options.go
-	ofGo     bool     // arguments that are not our flags are the go command's
+	flags    []string        // names of its flags, see options.go
+	ofGo     bool            // arguments that are not our flags are the go command's
+	words    func() []string // that may be its argument; nil: files or whatever
 	run      func(a *app, args []string) (int, error)
 }
 
-// commands is the table from which dispatch and help are made. It is filled by
+// commands is the table from which dispatch, help, shell completion and the
+// manual page are made. It is filled by
 // init, since help refers to it.
 var commands []*command
 
@@ -40,6 +42,7 @@ its own are spelled with two dashes and come before -args.
 
 	hindsight test ./...
 	hindsight test -run=TestCache -count=3 --output=races.html ./cache
+	hindsight test --suppress=races.known ./...
 
 Standard output and standard error of the tests are left alone; the report goes
 to standard error. If something was found, a page hindsight.html is written as
@@ -104,6 +107,13 @@ The report goes to standard output as text, unless --output or --format say
 otherwise. Neither the program nor its source is needed; source lines are shown
 if the recorded version of a file is found below the current module or --source.
 
+A suppression file has a line for each thing that need not be told: an id, or words
+rule:, object:, func: and file: with a pattern in which * stands for anything, then
+after # the reason. A baseline is an earlier result, saved as JSON or as a page. What
+they name is listed apart and counts for nothing.
+
+	hindsight analyze --suppress=known.txt --baseline=main.json server.trace
+
 The exit status is 66 if something was found; else 1 if an input was unreadable;
 else 65 if a recording allows no verdict; else 0.`,
 			flags: reportFlags,
@@ -117,9 +127,58 @@ goroutine did, and what ordered it. The form is DOT, or SVG with --format=svg.
 
 	hindsight graph bug.hbt | dot -Tpdf >bug.pdf
 	hindsight graph --output=bug.svg bug.hbt
+	hindsight graph --race=3f2a9c01b2d4 report.html
+
+With --race, it is the part of the graph that the page shows of that race: what lies
+between the two accesses and their nearest common past. A saved result will do then,
+and the beginning of the id is enough.
 
 The exit status is 65 if the recording was cut short, else 0.`,
-			flags: []string{"format", "output", "order"},
+			flags: []string{"format", "output", "order", "race"},
+		},
+		{
+			name: "diff", synopsis: "[flags] OLD NEW", run: runDiff,
+			short: "tell what one result has that an earlier one has not",
+			long: `
+Diff compares two saved results, or recordings, by the ids of what was found. An id
+stays the same while the functions around an access do; lines, addresses and
+goroutines have no part in it. A line is written for each race and finding:
+
+	new          3f2a9c01b2d4  HB001 main.hits: write counter.go:17, read main.go:9
+	still there  b90d6c208548  HB001 main.total: write main.go:20, write main.go:20
+	not seen     51c0ffee0042  HB011 main.jobs: send main.go:61
+
+What is not seen need not be fixed: another run may take other paths.
+
+	hindsight diff main.json branch.json
+
+The exit status is 66 if something is new, not counting notes; else 65 if one of the
+two allows no verdict; else 0.`,
+			flags: []string{"output", "order", "predict", "jobs"},
+		},
+		{
+			name: "merge", synopsis: "[flags] RESULT...", run: runMerge,
+			short: "make one result of several",
+			long: `
+Merge makes one result of the results of several runs. It may be done in any order
+and in any number of steps: the results of a thousand test machines can be merged in
+groups, and then the groups. Occurrences add up.
+
+	hindsight merge --output=all.json run-*.json
+	hindsight merge --output=all.html run-*.json
+
+The result goes to standard output as JSON, unless --output or --format say
+otherwise. The exit status is that of analyze.`,
+			flags: slices.Concat([]string{"format", "output", "source", "jobs"}, outputFlags),
+		},
+		{
+			name: "explain", synopsis: "[RULE]", run: runExplain, words: ruleIDs,
+			short: "explain a rule, or list them",
+			long: `
+Explain says what a rule means, why it matters and what to do, with code that has
+the mistake and the same code without it.
+
+	hindsight explain HB001`,
 		},
 		{
 			name: "dump", synopsis: "[flags] TRACE", run: runDump,
@@ -138,14 +197,33 @@ The exit status is 65 if the recording was cut short, else 0.`,
 			short: "print the version of hindsight and the versions of Go that it knows",
 		},
 		{
-			name: "help", synopsis: "[command]", run: runHelp,
+			name: "completion", synopsis: "SHELL", run: runCompletion, words: shells,
+			short: "print a script that completes commands and flags in a shell",
+			long: `
+Completion prints a script for bash, zsh or fish that completes the names of
+commands, flags and rules. To load it in the current shell:
+
+	source <(hindsight completion bash)
+	source <(hindsight completion zsh)
+	hindsight completion fish | source`,
+		},
+		{
+			name: "man", run: runMan,
+			short: "print the manual page",
+			long: `
+Man prints the manual page: everything that help tells, in one text.
+
+	hindsight man >/usr/local/share/man/man1/hindsight.1`,
+		},
+		{
+			name: "help", synopsis: "[command]", run: runHelp, words: commandNames,
 			short: "explain hindsight or one of its commands",
 		},
 	}
 }
 
 // laterCommands have been promised but cannot be used yet.
-var laterCommands = []string{"record", "explain", "diff", "merge"}
+var laterCommands = []string{"record"}
 
 // commandNamed finds a command; nil if there is none.
 func commandNamed(name string) *command {
@@ -175,7 +253,7 @@ func (c *command) flagSet(o *options) *pflag.FlagSet {
 func (c *command) writeHelp(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "usage: %s\n", strings.TrimSpace("hindsight "+c.name+" "+c.synopsis))
-	if long := cmp.Or(strings.TrimSpace(c.long), strings.ToUpper(c.short[:1])+c.short[1:]+"."); long != "" {
+	if long := cmp.Or(strings.TrimSpace(c.long), capital(c.short)+"."); long != "" {
 		fmt.Fprintf(&b, "\n%s\n", long)
 	}
 	if flags := c.flagSet(new(options)); flags.HasFlags() {
@@ -185,16 +263,23 @@ func (c *command) writeHelp(w io.Writer) error {
 	return err
 }
 
+const about = `Hindsight finds the data races of a Go program after the fact: it records an
+execution, then analyzes the recording.
+`
+
+const exits = `Exit status: 0 nothing found, 66 something found, 65 nothing found but the
+recording allows no verdict, 2 mistake in the arguments, 1 other failure. "test"
+and "run" exit as the program did if nothing was found.
+`
+
 func writeHelp(w io.Writer) error {
 	var b strings.Builder
-	b.WriteString(`Hindsight finds the data races of a Go program after the fact: it records an
-execution, then analyzes the recording.
-
+	b.WriteString(about + `
 usage: hindsight COMMAND [flags] [arguments]
 
 `)
 	for _, c := range commands {
-		fmt.Fprintf(&b, "  %-9s %s\n", c.name, c.short)
+		fmt.Fprintf(&b, "  %-11s %s\n", c.name, c.short)
 	}
 	b.WriteString(`
 To begin with, run the tests of a module, or a program:
@@ -204,10 +289,7 @@ To begin with, run the tests of a module, or a program:
 
 "hindsight help COMMAND" explains a command and its flags.
 
-Exit status: 0 nothing found, 66 something found, 65 nothing found but the
-recording allows no verdict, 2 mistake in the arguments, 1 other failure. "test"
-and "run" exit as the program did if nothing was found.
-`)
+` + exits)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -229,16 +311,23 @@ func runVersion(a *app, args []string) (int, error) {
 	if len(args) > 0 {
 		return 0, usage("version takes no arguments")
 	}
-	version, revision := "unknown", ""
-	if info, ok := debug.ReadBuildInfo(); ok {
-		version = info.Main.Version
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" && !strings.Contains(version, s.Value[:min(12, len(s.Value))]) {
-				revision = " " + s.Value
-			}
-		}
-	}
+	version, revision := version()
 	_, err := fmt.Fprintf(a.stdout, "hindsight %s%s %s %s/%s, records programs of Go %s\n",
 		version, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH, strings.Join(overlay.Supported, " and "))
 	return exitClean, err
+}
+
+// version is that of this command, and the revision that it was built from
+// after a space, unless the version says it.
+func version() (version, revision string) {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown", ""
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && !strings.Contains(info.Main.Version, s.Value[:min(12, len(s.Value))]) {
+			revision = " " + s.Value
+		}
+	}
+	return info.Main.Version, revision
 }

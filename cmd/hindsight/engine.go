@@ -91,6 +91,9 @@ func runGraph(a *app, args []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	if a.race != "" {
+		return a.drawRace(args[0], format)
+	}
 	x, err := a.openExecution(args[0])
 	if err != nil {
 		return 0, err
@@ -150,11 +153,8 @@ func (a *app) find(x *execution) (*finding.Result, error) {
 	if program := &result.Runs[0].Program; *program != "" {
 		*program = path.Base(*program) // "run" has put it into a temporary directory
 	}
-	if meta, ok := a.sources.add(x.recording.Fact("build")); ok && result.Runs[0].Revision == "" && meta.Revision != "" {
-		result.Runs[0].Revision = meta.Revision
-		if meta.Modified {
-			result.Runs[0].Revision += "+dirty"
-		}
+	if meta, ok := a.sources.add(x.recording.Fact("build")); ok {
+		describe(&result.Runs[0], meta)
 	}
 	result.Finish()
 	return result, nil

@@ -83,7 +83,17 @@ func TestUsage(t *testing.T) {
 		{"run --format=json .", "needs --output"},
 		{"test --output=- .", "needs --output"},
 		{"version x", "version takes no arguments"},
-		{"merge a", "not available yet"},
+		{"merge", "merge needs results"},
+		{"diff a", "diff needs two"},
+		{"explain HB999", "no rule \"HB999\""},
+		{"explain HB001 HB002", "explain takes one rule"},
+		{"completion", "completion needs a shell: bash, zsh, fish"},
+		{"completion cmd", "completion needs a shell"},
+		{"man x", "man takes no arguments"},
+		{"analyze --redact=much x", "unknown level \"much\""},
+		{"analyze --max-size=large x", "want a size"},
+		{"analyze --max-size=-1 x", "want a size"},
+		{"analyze --split x", "--split needs --output"},
 	}
 	for _, test := range tests {
 		status, stdout, stderr := call("", strings.Fields(test.args)...)

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hindsight-go/hindsight/analyze/hb"
+	"github.com/hindsight-go/hindsight/collect/machine"
 	"github.com/hindsight-go/hindsight/report"
 	"github.com/spf13/pflag"
 )
@@ -19,12 +23,19 @@ type options struct {
 	packages []string
 	predict  string
 	record   string
+	suppress []string
+	baseline string
+	redact   string
+	maxSize  size
+	split    bool
+	race     string
 }
 
 // Flags that commands share.
 var (
 	recordFlags = []string{"trace", "packages", "record"}
-	reportFlags = []string{"format", "output", "order", "predict", "source", "jobs"}
+	reportFlags = slices.Concat([]string{"format", "output", "order", "predict", "source", "jobs"}, outputFlags)
+	outputFlags = []string{"suppress", "baseline", "redact", "max-size", "split"}
 )
 
 // define adds the flags of a command.
@@ -35,7 +46,7 @@ func (o *options) define(flags *pflag.FlagSet, c *command) {
 			o.defineFormat(flags, c)
 		case "output":
 			text := "write to `FILE`, whose ending decides the format"
-			if c.name == "dump" {
+			if c.name == "dump" || c.name == "diff" {
 				text = "write to `FILE`"
 			}
 			flags.StringVar(&o.output, name, "", text)
@@ -51,6 +62,19 @@ func (o *options) define(flags *pflag.FlagSet, c *command) {
 			flags.StringVar(&o.record, name, "full", "`MODE` of recording: full")
 		case "trace":
 			flags.StringVar(&o.trace, name, "", "keep the trace as `FILE`, those of further processes as FILE.PID")
+		case "suppress":
+			flags.StringArrayVar(&o.suppress, name, nil, "list apart what the suppressions in `FILE` name; may be given again")
+		case "baseline":
+			flags.StringVar(&o.baseline, name, "", "list apart what the earlier result `FILE` has as well")
+		case "redact":
+			flags.StringVar(&o.redact, name, "", "take out what a report need not tell: `LEVEL` none, team or public (default: team for html and markdown, else none)")
+		case "max-size":
+			o.maxSize = 8 << 20
+			flags.Var(&o.maxSize, name, "leave the last races out of a page larger than `SIZE`; 0 is no limit")
+		case "split":
+			flags.BoolVar(&o.split, name, false, "write what does not fit on a page to further ones: FILE-2.html and so on")
+		case "race":
+			flags.StringVar(&o.race, name, "", "draw what lies around the race of this `ID` only")
 		case "packages":
 			flags.StringSliceVar(&o.packages, name, nil, "record memory accesses only in packages that match a `PATTERN,...`")
 		}
@@ -58,13 +82,19 @@ func (o *options) define(flags *pflag.FlagSet, c *command) {
 }
 
 func (o *options) defineFormat(flags *pflag.FlagSet, c *command) {
+	names := formatNames(c)
+	flags.StringVar(&o.format, "format", "", "write in this `FORMAT`: "+strings.Join(names[:len(names)-1], ", ")+" or "+names[len(names)-1])
+}
+
+// formatNames are the formats that a command writes.
+func formatNames(c *command) []string {
 	var names []string
 	for _, f := range report.Formats() {
 		if f == report.SVG == (c.name == "graph") || f == report.DOT {
 			names = append(names, string(f))
 		}
 	}
-	flags.StringVar(&o.format, "format", "", "write in this `FORMAT`: "+strings.Join(names[:len(names)-1], ", ")+" or "+names[len(names)-1])
+	return names
 }
 
 // check refuses values that no command accepts.
@@ -77,14 +107,21 @@ func (o *options) check() error {
 			return usage("--%s=%s is not available yet: want %s", later.flag, later.value, later.known)
 		}
 	}
+	if _, err := report.ParseRedaction(o.redact); o.redact != "" && err != nil {
+		return usage("--redact: %v", err)
+	}
+	if o.split && (o.output == "" || o.output == "-") {
+		return usage("--split needs --output=FILE")
+	}
 	if o.jobs < 0 {
 		return usage("--jobs=%d: want a positive number", o.jobs)
 	}
 	return nil
 }
 
-// reportFormat decides the format of a report.
-func (o *options) reportFormat() (report.Format, error) {
+// reportFormat decides the format of a report; standard is that of an output
+// that decides nothing.
+func (o *options) reportFormat(standard report.Format) (report.Format, error) {
 	if o.format != "" {
 		f, err := report.ByName(o.format)
 		if err != nil {
@@ -98,7 +135,7 @@ func (o *options) reportFormat() (report.Format, error) {
 	if f, ok := report.ByExtension(o.output); ok && f != report.SVG {
 		return f, nil
 	}
-	return report.Text, nil
+	return standard, nil
 }
 
 // graphFormat decides the format of a graph.
@@ -116,3 +153,62 @@ func (o *options) graphFormat() (report.Format, error) {
 	}
 	return f, nil
 }
+
+// reportOptions are the report's.
+func (o *options) reportOptions() report.Options {
+	redact, err := report.ParseRedaction(o.redact)
+	if err != nil && o.redact != "" {
+		panic(err) // check has seen to it
+	}
+	options := report.Options{Redact: redact, MaxBytes: int64(o.maxSize), Here: machine.This("here")}
+	if options.MaxBytes == 0 {
+		options.MaxRaces, options.MaxBytes = -1, -1
+	}
+	return options
+}
+
+// flagValues are the words that a flag of a command takes.
+func flagValues(c *command, flag string) []string {
+	switch flag {
+	case "format":
+		return formatNames(c)
+	case "order":
+		return []string{"model", "strict", "tsan"}
+	case "redact":
+		return report.Redactions()
+	}
+	return nil
+}
+
+// size is a number of bytes, as a flag: 500000, 800KB, 8MiB.
+type size int64
+
+var units = []struct {
+	name  string
+	bytes int64
+}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"K", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}, {"B", 1}}
+
+func (s *size) Set(text string) error {
+	number, factor := text, int64(1)
+	for _, u := range units {
+		if rest, ok := strings.CutSuffix(text, u.name); ok {
+			number, factor = rest, u.bytes
+			break
+		}
+	}
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || n < 0 || n > 1<<40/factor {
+		return fmt.Errorf("want a size such as 500000, 800KB or 8MiB")
+	}
+	*s = size(n * factor)
+	return nil
+}
+
+func (s *size) String() string {
+	if *s > 0 && *s%(1<<20) == 0 {
+		return fmt.Sprintf("%dMiB", *s>>20)
+	}
+	return strconv.FormatInt(int64(*s), 10)
+}
+
+func (s *size) Type() string { return "size" }

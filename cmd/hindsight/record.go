@@ -38,7 +38,7 @@ func runRun(a *app, args []string) (int, error) {
 
 // record runs something that records, and reports.
 func (a *app) record(args []string, run func(toolchain.Options) (toolchain.Outcome, error)) (int, error) {
-	format, err := a.reportFormat()
+	format, err := a.reportFormat(report.Text)
 	if err != nil {
 		return 0, err
 	}
@@ -110,7 +110,9 @@ func (a *app) record(args []string, run func(toolchain.Options) (toolchain.Outco
 
 // reportRecorded writes the report of a recorded command.
 func (a *app) reportRecorded(r *finding.Result, format report.Format) error {
-	if err := report.Write(a.stderr, report.Text, r, report.Options{}); err != nil {
+	o := a.reportOptions()
+	terminalOptions(a.stderr, &o)
+	if err := report.Write(a.stderr, report.Text, r, o); err != nil {
 		return err
 	}
 	if a.output != "" {

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,11 +31,11 @@ type sources struct {
 	mu    sync.Mutex // of metas, while inputs are analyzed
 	roots []string
 	metas []toolchain.Meta
-	lines map[string][][]byte // by recorded name; nil: not to be had
+	files map[string]sourceFile // by recorded name
 }
 
 func newSources(dir string) *sources {
-	s := &sources{lines: make(map[string][][]byte)}
+	s := &sources{files: make(map[string]sourceFile)}
 	if dir != "" {
 		s.roots = append(s.roots, dir)
 	}
@@ -73,6 +75,17 @@ func (s *sources) add(build string) (toolchain.Meta, bool) {
 	return meta, true
 }
 
+// describe adds to a recorded run what the link step knew.
+func describe(run *finding.Run, meta toolchain.Meta) {
+	if run.Revision == "" && meta.Revision != "" {
+		run.Revision = meta.Revision
+		if meta.Modified {
+			run.Revision += "+dirty"
+		}
+	}
+	run.Dirs, run.Machine = meta.Dirs, meta.Machine
+}
+
 // fill puts source lines into the accesses of a result.
 func (s *sources) fill(r *finding.Result) {
 	if len(s.metas) == 0 {
@@ -94,47 +107,96 @@ func (s *sources) fillAccess(a *finding.Access) {
 	if a.Source != nil || a.Site.File == "" {
 		return
 	}
-	lines, ok := s.lines[a.Site.File]
+	file, ok := s.files[a.Site.File]
 	if !ok {
-		lines = s.find(a.Site.File)
-		s.lines[a.Site.File] = lines
+		file = s.find(a.Site.File)
+		s.files[a.Site.File] = file
 	}
-	if a.Site.Line < 1 || a.Site.Line > len(lines) {
+	if file.lines == nil {
+		a.NoSource = file.missing
+		return
+	}
+	if a.Site.Line < 1 || a.Site.Line > len(file.lines) {
 		return
 	}
 	first := max(1, a.Site.Line-sourceContext)
-	last := min(len(lines), a.Site.Line+sourceContext)
+	last := min(len(file.lines), a.Site.Line+sourceContext)
+	a.NoSource = ""
 	a.Source = &finding.Lines{Start: first}
-	for _, line := range lines[first-1 : last] {
+	for _, line := range file.lines[first-1 : last] {
 		a.Source.Text = append(a.Source.Text, strings.ToValidUTF8(string(line[:min(len(line), maxSourceLine)]), "\ufffd"))
 	}
 }
 
+// A sourceFile is what became of the search for a file: its lines or, of a file
+// of a main module, why there are none.
+type sourceFile struct {
+	lines   [][]byte
+	missing string
+}
+
 // find reads the file that a recording calls name.
-func (s *sources) find(name string) [][]byte {
+func (s *sources) find(name string) (f sourceFile) {
 	for _, meta := range s.metas {
 		sum, ok := meta.Files[name]
 		if !ok {
 			continue
 		}
+		if f.missing == "" {
+			f.missing = "the file is not below the current module, nor below --source"
+		}
 		for _, candidate := range s.candidates(name, meta) {
-			data, err := readBounded(candidate, maxSourceFile)
-			if err == nil && fmt.Sprintf("%x", sha256.Sum256(data)) == sum {
-				return bytes.Split(bytes.TrimSuffix(bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n")), []byte("\n")), []byte("\n"))
+			data, err := candidate.read()
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
+			case err != nil:
+				f.missing = err.Error()
+			case fmt.Sprintf("%x", sha256.Sum256(data)) != sum:
+				f.missing = "the file has changed since it was built"
+			default:
+				data = bytes.TrimSuffix(bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n")), []byte("\n"))
+				return sourceFile{lines: bytes.Split(data, []byte("\n"))}
 			}
 		}
 	}
-	return nil
+	return f
+}
+
+// A candidate is where a file may be: at a local path below a directory.
+type candidate struct{ root, path string }
+
+// read reads the file, unless a symbolic link leads out of the directory.
+func (c candidate) read() ([]byte, error) {
+	root, err := os.OpenRoot(c.root)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	info, err := root.Stat(c.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if err != nil {
+		return nil, errors.New("the file cannot be reached within the current module or --source")
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxSourceFile {
+		return nil, fmt.Errorf("the file is not a regular one of at most %d bytes", maxSourceFile)
+	}
+	f, err := root.Open(c.path)
+	if err != nil {
+		return nil, errors.New("the file cannot be opened")
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxSourceFile))
 }
 
 // candidates are where a file may be now: the same place of its module, below
 // one of the roots.
-func (s *sources) candidates(name string, meta toolchain.Meta) []string {
-	var list []string
+func (s *sources) candidates(name string, meta toolchain.Meta) []candidate {
+	var list []candidate
 	add := func(root, rel string) {
-		rel = filepath.FromSlash(rel)
-		if filepath.IsLocal(rel) {
-			list = append(list, filepath.Join(root, rel))
+		if rel = filepath.FromSlash(rel); filepath.IsLocal(rel) {
+			list = append(list, candidate{root, rel})
 		}
 	}
 	for _, root := range s.roots {
@@ -150,21 +212,4 @@ func (s *sources) candidates(name string, meta toolchain.Meta) []string {
 		}
 	}
 	return slices.Compact(list)
-}
-
-// readBounded reads a regular file of at most limit bytes.
-func readBounded(name string, limit int64) ([]byte, error) {
-	info, err := os.Stat(name)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > limit {
-		return nil, fmt.Errorf("%s is not a file of at most %d bytes", name, limit)
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, limit))
 }

@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/hindsight-go/hindsight/collect/machine"
 )
 
 // A linkStep is what the link step must know and does not see.
@@ -46,6 +48,7 @@ type Meta struct {
 	Scope           []string          `json:"scope,omitempty"`   // patterns of the packages chosen by the user; then NotInstrumented is empty
 	Unapplied       []string          `json:"unapplied"`         // edits of the standard library that could not be made
 	Foreign         bool              `json:"foreign,omitempty"` // it has code that is not Go's
+	Machine         *machine.Names    `json:"machine,omitempty"` // that it was built on
 }
 
 // finish appends a trailer to an executable. One that is not ELF is left alone.
@@ -105,6 +108,12 @@ func (l linkStep) finish(file string) error {
 		}
 	}
 	vars = append(vars, symbols(f)...)
+	// The salt depends on the program alone, so that a build can be repeated.
+	program, err := json.Marshal(meta)
+	if err != nil {
+		return err
+	}
+	meta.Machine = machine.This(fmt.Sprintf("%x", sha256.Sum256(program))[:16])
 	return appendTrailer(file, arrange(vars), meta)
 }
 

@@ -1,0 +1,317 @@
+package rule
+
+// All are the rules, by number.
+var All = []Rule{
+	{
+		Number: 1,
+		Title:  "Data race",
+		What:   "Two goroutines access the same memory, at least one of them writes, at least one of the accesses is not atomic, and no chain of synchronization leads from one to the other.",
+		Why:    "Without such a chain the Go memory model says nothing about which access comes first or what the reader sees: an old value, half of a new one, or for maps, slices and interfaces a corrupt one. Compilers and processors reorder accordingly, so a race that was harmless in one build need not be so in the next.",
+		Fix:    "Order the two: hold the same mutex at both, pass the data over a channel, wait for the other goroutine with a WaitGroup, or make both accesses atomic.",
+		Before: `
+var hits int
+
+func count() {
+	go func() { hits++ }()
+	println(hits)
+}`,
+		After: `
+var (
+	mu   sync.Mutex
+	hits int
+)
+
+func count() {
+	go func() {
+		mu.Lock()
+		defer mu.Unlock()
+		hits++
+	}()
+	mu.Lock()
+	defer mu.Unlock()
+	println(hits)
+}`,
+	},
+	{
+		Number: 2,
+		Title:  "Data race in another schedule",
+		What:   "The two accesses were ordered in this run, but only by chance, such as the order in which two goroutines took a lock. Another schedule of the same events, shown step by step, makes both happen at once.",
+		Why:    "The scheduler may choose that schedule at any time, and then the race is real. A lock that both goroutines take protects only what is accessed while it is held.",
+		Fix:    "Do not rely on who comes first: make both accesses while holding the lock, or wait for the other goroutine explicitly.",
+		Before: `
+var (
+	mu     sync.Mutex
+	config string
+)
+
+func load() {
+	go func() {
+		config = "ready" // before the lock is taken
+		mu.Lock()
+		mu.Unlock()
+	}()
+	mu.Lock()
+	mu.Unlock()
+	println(config)
+}`,
+		After: `
+var (
+	mu     sync.Mutex
+	config string
+)
+
+func load() {
+	go func() {
+		mu.Lock()
+		config = "ready"
+		mu.Unlock()
+	}()
+	mu.Lock()
+	println(config)
+	mu.Unlock()
+}`,
+	},
+	{
+		Number: 10,
+		Title:  "Close not ordered with a send",
+		What:   "A goroutine closes a channel while another may be sending on it: nothing orders the close after the send.",
+		Why:    "Had the close come first, the send would have panicked. Which of them comes first is up to the scheduler.",
+		Fix:    "Let the sender close the channel, or wait for all senders before closing it.",
+		Before: `
+func produce(jobs chan int) {
+	go func() { jobs <- 1 }()
+	close(jobs)
+}`,
+		After: `
+func produce(jobs chan int) {
+	go func() {
+		defer close(jobs)
+		jobs <- 1
+	}()
+}`,
+	},
+	{
+		Number: 11,
+		Title:  "Send on a closed channel",
+		What:   "A goroutine sent on a channel that had been closed.",
+		Why:    "The send panics. Closing says that no more values will come, so only who knows that may do it.",
+		Fix:    "Let the sender close the channel; with several senders, close it after all of them have ended.",
+		Before: `
+func produce(jobs chan int) {
+	close(jobs)
+	jobs <- 1
+}`,
+		After: `
+func produce(jobs chan int) {
+	jobs <- 1
+	close(jobs)
+}`,
+	},
+	{
+		Number: 12,
+		Title:  "Close of a closed channel",
+		What:   "A channel was closed twice.",
+		Why:    "The second close panics.",
+		Fix:    "Let one goroutine own the close, or guard it with sync.Once.",
+		Before: `
+func stop(done chan struct{}) {
+	for range 2 {
+		close(done)
+	}
+}`,
+		After: `
+func stop(done chan struct{}) {
+	var once sync.Once
+	for range 2 {
+		once.Do(func() { close(done) })
+	}
+}`,
+	},
+	{
+		Number: 20,
+		Title:  "Lock order cycle",
+		What:   "Goroutines take the same locks in different orders.",
+		Why:    "Each may come to hold the lock that the next one waits for; then all wait for ever. It did not happen in this run, or the run would not have gone on.",
+		Fix:    "Take the locks in one order everywhere, or make one lock of them.",
+		Before: `
+var a, b sync.Mutex
+
+func first() {
+	a.Lock()
+	defer a.Unlock()
+	b.Lock()
+	defer b.Unlock()
+}
+
+func second() {
+	b.Lock()
+	defer b.Unlock()
+	a.Lock()
+	defer a.Unlock()
+}`,
+		After: `
+var a, b sync.Mutex
+
+func first() {
+	a.Lock()
+	defer a.Unlock()
+	b.Lock()
+	defer b.Unlock()
+}
+
+func second() {
+	a.Lock()
+	defer a.Unlock()
+	b.Lock()
+	defer b.Unlock()
+}`,
+	},
+	{
+		Number: 21,
+		Title:  "Unlock of an unlocked lock",
+		What:   "A lock was unlocked that nobody had locked.",
+		Why:    "It ends the program, and no recover stops that. It also means that the code before it ran without the protection it was written for.",
+		Fix:    "Pair each Unlock with its Lock on every way through the function, best with defer.",
+		Before: `
+func add(mu *sync.Mutex, total *int, n int) {
+	mu.Lock()
+	if n == 0 {
+		mu.Unlock()
+	}
+	*total += n
+	mu.Unlock()
+}`,
+		After: `
+func add(mu *sync.Mutex, total *int, n int) {
+	mu.Lock()
+	defer mu.Unlock()
+	if n == 0 {
+		return
+	}
+	*total += n
+}`,
+	},
+	{
+		Number: 30,
+		Title:  "Add not ordered with Wait",
+		What:   "WaitGroup.Add was called with the counter at zero while another goroutine was in Wait, and nothing orders the two.",
+		Why:    "Wait may return before the work is counted, so that what follows it runs while the work still does.",
+		Fix:    "Call Add before the go statement, in the goroutine that waits, or use WaitGroup.Go, which does.",
+		Before: `
+func work(job func()) {
+	var wg sync.WaitGroup
+	go func() {
+		wg.Add(1)
+		defer wg.Done()
+		job()
+	}()
+	wg.Wait()
+}`,
+		After: `
+func work(job func()) {
+	var wg sync.WaitGroup
+	wg.Go(job)
+	wg.Wait()
+}`,
+	},
+	{
+		Number: 31,
+		Title:  "Negative WaitGroup counter",
+		What:   "Done was called more often than Add had counted.",
+		Why:    "It panics; and where the counter reaches zero too early, Wait returns before the work is done.",
+		Fix:    "Call Done once for each unit added, in the goroutine that does the work, best with defer.",
+		Before: `
+func work(job func()) {
+	var wg sync.WaitGroup
+	wg.Add(1)
+	go func() {
+		defer wg.Done()
+		job()
+		wg.Done()
+	}()
+	wg.Wait()
+}`,
+		After: `
+func work(job func()) {
+	var wg sync.WaitGroup
+	wg.Add(1)
+	go func() {
+		defer wg.Done()
+		job()
+	}()
+	wg.Wait()
+}`,
+	},
+	{
+		Number: 40,
+		Title:  "Use after free",
+		What:   "Memory that the program itself declared to be free was accessed afterwards, or freed again, and the order of the two is certain.",
+		Why:    "The memory may belong to somebody else by then: a value that was put back into a pool is handed to the next who asks.",
+		Fix:    "Free only after the last use; forget the reference in the same place.",
+		Before: `
+func render(pool *sync.Pool) string {
+	b := pool.Get().(*strings.Builder)
+	b.WriteString("text")
+	pool.Put(b)
+	return b.String()
+}`,
+		After: `
+func render(pool *sync.Pool) string {
+	b := pool.Get().(*strings.Builder)
+	defer pool.Put(b)
+	b.WriteString("text")
+	return b.String()
+}`,
+	},
+	{
+		Number: 50,
+		Title:  "Blocked for ever",
+		What:   "A goroutine waits for something that no other goroutine could still do: nobody is left who holds the other end.",
+		Why:    "It leaks, with all it refers to, and whatever it was to do is not done.",
+		Fix:    "Make sure that the other side comes in every case: close the channel, cancel the context, or give the channel room for what is sent.",
+		Before: `
+func first(ask func() int) int {
+	answers := make(chan int)
+	for range 2 {
+		go func() { answers <- ask() }() // the second waits for ever
+	}
+	return <-answers
+}`,
+		After: `
+func first(ask func() int) int {
+	answers := make(chan int, 2)
+	for range 2 {
+		go func() { answers <- ask() }()
+	}
+	return <-answers
+}`,
+	},
+	{
+		Number: 51,
+		Title:  "Blocked at exit",
+		What:   "A goroutine was still waiting when the program ended. Something might have woken it, so this may be as intended.",
+		Why:    "A worker that waits for its next job is fine; one that still had something to write is not, for nobody waited for it.",
+		Fix:    "If its work matters, tell it to finish and wait for it before main returns. If not, suppress this note.",
+		Before: `
+func log(lines chan string) {
+	go func() {
+		for line := range lines {
+			println(line)
+		}
+	}()
+	lines <- "last words"
+}`,
+		After: `
+func log(lines chan string) {
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for line := range lines {
+			println(line)
+		}
+	})
+	lines <- "last words"
+	close(lines)
+	wg.Wait()
+}`,
+	},
+}
