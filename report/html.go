@@ -36,7 +36,7 @@ type page struct {
 	JS         template.JS
 	Verdict    verdict
 	Facts      [][2]string // of the verdict: what was recorded, with what
-	Banner     []string // what the recording lacks
+	Banner     []string    // what the recording lacks
 	Redacted   string
 	Runs       []runView
 	Races      []*entryView
