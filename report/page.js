@@ -46,6 +46,7 @@
     location.hash = entry.id;
     entry.querySelector("summary").focus({ preventScroll: true });
     entry.scrollIntoView();
+    requestAnimationFrame(() => entry.scrollIntoView()); // those above may have got their real height
   };
   const step = (by) => {
     const list = entries();

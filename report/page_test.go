@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -124,9 +127,25 @@ func FuzzHostile(f *testing.F) {
 			t.Error("the page read back renders differently")
 		}
 
+		for _, terminal := range []report.Options{{Color: true}, {Redact: report.RedactPublic}} {
+			want, got := renderAs(t, report.Text, plain, terminal), renderAs(t, report.Text, hostile, terminal)
+			if bytes.Count(got, []byte("\n")) != bytes.Count(want, []byte("\n")) || bytes.Count(got, []byte("\x1b")) != bytes.Count(want, []byte("\x1b")) {
+				t.Errorf("the text has other lines or styles with %+v", terminal)
+			}
+		}
 		for _, format := range report.Formats() {
-			if format == report.JSON || format == report.HTML || format == report.SARIF {
-				continue // the first two hold the result itself, escaped
+			if format == report.JSON || format == report.SARIF {
+				var want, got any
+				if err := errors.Join(json.Unmarshal(render(t, format, plain), &want), json.Unmarshal(render(t, format, hostile), &got)); err != nil {
+					t.Fatalf("%s: %v", format, err)
+				}
+				if want, got := shape(want), shape(got); got != want {
+					t.Errorf("%s has another shape: %s, want %s", format, got, want)
+				}
+				continue
+			}
+			if format == report.HTML {
+				continue
 			}
 			wantLines := bytes.Count(render(t, format, plain), []byte("\n"))
 			out := render(t, format, hostile)
@@ -138,6 +157,27 @@ func FuzzHostile(f *testing.F) {
 			}
 		}
 	})
+}
+
+// shape is what of a JSON value is no text.
+func shape(v any) string {
+	switch v := v.(type) {
+	case map[string]any:
+		var b strings.Builder
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			b.WriteString(key + ":" + shape(v[key]) + " ")
+		}
+		return "{" + b.String() + "}"
+	case []any:
+		var b strings.Builder
+		for _, x := range v {
+			b.WriteString(shape(x) + " ")
+		}
+		return "[" + b.String() + "]"
+	case string:
+		return "text"
+	}
+	return fmt.Sprint(v)
 }
 
 // unwanted reports characters that no format of text may hold.

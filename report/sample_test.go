@@ -108,6 +108,20 @@ func shop() *finding.Result {
 			{From: 5, To: 7, Kind: "program"}, {From: 7, To: 8, Kind: "program"},
 		},
 	}
+	point := func(g string, event uint64, op, label, file string, line int) *finding.Point {
+		return &finding.Point{Goroutine: g, Event: event, Op: op, Label: label, Site: frame("f", file, line)}
+	}
+	explain := &finding.Explain{
+		Ancestor: point("g9", 13, "unlock", "unlock Cache.mu", cacheFile, 40),
+		Sides: [2]finding.Side{
+			{Previous: point("g9", 13, "unlock", "unlock Cache.mu", cacheFile, 40), Ancestry: []finding.Point{*point("g1", 19, "go", "go g9", httpFile, 3493)}},
+			{
+				Previous: point("g7", 20, "rlock", "rlock Cache.mu", cacheFile, 46), Next: point("g7", 23, "runlock", "runlock Cache.mu", cacheFile, 48),
+				Ancestry: []finding.Point{*point("g1", 3, "go", "go g7", mainFile, 23)},
+			},
+		},
+		Missing: "Had goroutine 9 unlocked Cache.mu only after its write, goroutine 7's rlock at cache.go:46 would have ordered the two.",
+	}
 	hits := func(g string, event uint64) finding.Access {
 		return finding.Access{
 			Op: "write", Goroutine: g, Event: event, Creator: "g1", Running: true,
@@ -123,6 +137,7 @@ func shop() *finding.Result {
 	init := ready("g1", 9, "write", "Init", 14, frame("main.main", mainFile, 19))
 	poll := ready("g7", 4, "atomic-load", "Ready", 33, frame("main.main.func1", mainFile, 24))
 	poll.Created, poll.Creator = size.Created, "g1"
+	poll.NoSource = "the file has changed since it was built"
 	return &finding.Result{
 		Schema: finding.Schema, Verdict: finding.Races, Order: "model",
 		Races: []finding.Race{
@@ -131,6 +146,15 @@ func shop() *finding.Result {
 				Object:   finding.Object{Name: pkg + "stats.ready", Kind: "global", Type: "uint32", Size: 4},
 				Accesses: [2]finding.Access{init, poll},
 				Why:      "In this execution the lock of stats.mu happened to order them. With the critical sections the other way round nothing does.",
+				Steps: &finding.Steps{
+					Steps: []finding.Step{
+						{Goroutine: "g1", Event: 7, Label: "starts g7"},
+						{Goroutine: "g7", Event: 3, Label: "lock and unlock stats.mu"},
+						{Goroutine: "g1", Event: 8, Label: "unlock stats.mu"},
+					},
+					Assumptions: []string{"goroutine 7 takes the lock whoever held it before"},
+					Script:      "g1 go g7\ng7 lock mu\ng7 unlock mu\ng1 lock mu\ng1 unlock mu\n",
+				},
 			},
 			{
 				ID: "3f2a9c01b2d4", Tier: "observed", Witness: "checked", Kind: "read-write", Occurrences: 6,
@@ -140,9 +164,11 @@ func shop() *finding.Result {
 				},
 				Accesses: [2]finding.Access{put, size},
 				Why: "Goroutine 9 writes after it has unlocked Cache.mu (cache.go:40), and does not synchronize again before goroutine 7 reads. " +
-					"They hold no lock in common: goroutine 7 holds Cache.mu for reading, goroutine 9 holds none. " +
-					"Incrementing size before the Unlock would have ordered them.",
-				Graph: graph,
+					"They hold no lock in common: goroutine 7 holds Cache.mu for reading, goroutine 9 holds none.",
+				Explain: explain,
+				First:   &finding.Moment{Events: [2]uint64{14, 22}, Position: 1207, Distance: 31},
+				Last:    &finding.Moment{Events: [2]uint64{812, 440}, Position: 171233, Distance: 4},
+				Graph:   graph,
 			},
 			{
 				ID: "b7710e55c0de", Tier: "observed", Witness: "checked", Kind: "write-write", Occurrences: 31, Weak: true,
@@ -162,10 +188,15 @@ func shop() *finding.Result {
 			},
 			{
 				Rule: "HB050", ID: "51c0ffee0043", Severity: "note", Tier: "observed", Witness: "none", Occurrences: 2,
-				Message: "blocked at exit in a receive from main.done",
-				Events:  []finding.Access{{Op: "recv", Goroutine: "g14", Event: 3, Site: frame("main.wait", mainFile, 70)}},
+				Message: "blocked at exit in a receive from main.done", Why: "Goroutine 3 could still have sent.",
+				Events: []finding.Access{{Op: "recv", Goroutine: "g14", Event: 3, Site: frame("main.wait", mainFile, 70)}},
 			},
 		},
+		Suppressed: []finding.Suppressed{{
+			ID: "77aa01c0ffee", Rule: "HB001", Object: pkg + "stats.total", Sites: []finding.Frame{frame(pkg+"stats.Add", statsFile, 21)},
+			Occurrences: 12, By: "races.known:3", Reason: "a statistic, SHOP-12",
+		}},
+		Tool: "v1.2.0",
 		Coverage: finding.Coverage{
 			Complete: true, Instrumented: true, Records: 182044, Foreign: 12,
 			Notes: []string{"bytes.IndexByte and the other assembly of package bytes has no hook: its reads went unseen."},
