@@ -1,7 +1,5 @@
 package recording
 
-import "github.com/hindsight-go/hindsight/collect/record"
-
 // An extent bounds the memory that large accesses may touch. A record of a few
 // bytes can name 4 GB, which the analysis would remember word by word.
 type extent struct {
@@ -13,14 +11,14 @@ const (
 	maxExtent  = 512 << 20 / extentPage // pages
 )
 
-// add reports whether the access or run of accesses r fits. What lies within
+// add reports whether the access or run of accesses o fits. What lies within
 // two pages always does: that much memory a recording of its size may name.
-func (x *extent) add(r *record.Record) bool {
-	size := r.Size
+func (x *extent) add(o *op) bool {
+	size := o.size
 	step := uint64(extentPage)
-	if r.Count > 1 {
-		size = r.Stride * (r.Count - 1)
-		step = max(step, r.Stride)
+	if o.n > 1 {
+		size = uint64(o.slot) * uint64(o.n-1)
+		step = max(step, uint64(o.slot))
 	}
 	if size <= extentPage {
 		return true
@@ -32,7 +30,7 @@ func (x *extent) add(r *record.Record) bool {
 		x.pages = make(map[uint64]struct{})
 	}
 	for at := uint64(0); at < size; at += step {
-		page := (r.Addr + at) / extentPage
+		page := (o.addr + at) / extentPage
 		if _, ok := x.pages[page]; ok {
 			continue
 		}

@@ -9,11 +9,12 @@ import (
 	"github.com/hindsight-go/hindsight/analyze/event"
 )
 
-// allocs are the allocations of a recording, by address and GC cycle once the
-// first replay is complete.
+// allocs are the allocations of a recording, or those that somebody wants to
+// know of, by address and GC cycle once a replay that collects them is complete.
 type allocs struct {
 	list     []alloc
 	complete bool
+	all      bool
 }
 
 type alloc struct {

@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"slices"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/hindsight-go/hindsight/analyze/event"
 	"github.com/hindsight-go/hindsight/collect/record"
@@ -18,11 +19,20 @@ import (
 type Options struct {
 	// Progress, if set, is called with the number of bytes read so far.
 	Progress func(bytes int64)
+	// Jobs is how many goroutines may decode at once; 0 means as many as there
+	// are processors.
+	Jobs int
 }
 
-// A Recording is one process's. It implements [event.Source].
+// A Recording is one process's. It implements [event.Batched].
 type Recording struct {
-	chunks    *chunks
+	file      io.ReaderAt
+	size      int64
+	jobs      int
+	read      atomic.Int64 // bytes, by the replay that is going on
+	chunks    bool         // there are any
+	begins    map[seenKey]*begins
+	oldest    []uint32 // GC cycle of the oldest record from each block on
 	reader    readerStats
 	gs        []*goroutine          // in order of first appearance in the replay
 	byID      map[uint64]*goroutine // recorder's number to goroutine
@@ -36,7 +46,7 @@ type Recording struct {
 	lost      struct{ chunks, records, sync uint64 }
 	records   uint64
 	abandoned int // goroutines that could not be replayed to their end
-	replays   int
+	replays   int32
 	frames    map[uint32][]event.Frame // symbols, resolved
 
 	stacks stacks
@@ -44,27 +54,22 @@ type Recording struct {
 	class  classes
 }
 
-// goroutine is a goroutine or context of the recording and where its records are.
+var _ event.Batched = (*Recording)(nil)
+
+// goroutine is a goroutine or context of the recording.
 type goroutine struct {
 	id      uint64
 	goid    uint64
 	index   event.G // -1 until it has done something
-	slices  []slice
-	child   bool // a go record names it
 	parent  event.G
 	created event.Stack
+	number  int32 // of those with its goid, from 1
+	begun   int32 // the replay, counted from 1, that has reached its go statement
+	child   bool  // a go record names it
+	records bool  // it has some
 	system  bool
 	ended   bool
-	begun   int // the replay, counted from 1, that has reached its go statement
-	name    string
-}
-
-// slice is a stretch of a goroutine's records within one chunk.
-type slice struct {
-	number, part uint32
-	cycle        uint32
-	chunk        int32
-	pos          int16 // of the record after the slice's own, in the payload
+	cursor  *cursor // during a replay
 }
 
 type typ struct {
@@ -83,18 +88,16 @@ type variable struct {
 	name       string
 }
 
-// Read reads a recording. An execution trace without records is no error:
-// see [Recording.Instrumented].
-func Read(r io.ReadSeeker, opts Options) (*Recording, error) {
-	c, stats, err := readChunks(r, opts.Progress)
-	if err != nil {
+// Read reads a recording, which must stay as it is as long as the recording is
+// used. An execution trace without records is no error: see
+// [Recording.Instrumented].
+func Read(r io.ReaderAt, opts Options) (*Recording, error) {
+	if err := checkHeader(r); err != nil {
 		return nil, err
 	}
-	if len(c.list) == 0 && stats.events == 0 && stats.err != nil {
-		return nil, fmt.Errorf("cannot read the trace: %w", stats.err)
-	}
 	rec := &Recording{
-		chunks: c, reader: stats,
+		file: r, jobs: cmp.Or(opts.Jobs, runtime.GOMAXPROCS(0)),
+		begins:  make(map[seenKey]*begins),
 		byID:    make(map[uint64]*goroutine),
 		symbols: make(map[uint32][]record.Frame),
 		types:   make(map[uint64]*typ),
@@ -102,82 +105,24 @@ func Read(r io.ReadSeeker, opts Options) (*Recording, error) {
 		frames:  make(map[uint32][]event.Frame),
 	}
 	rec.names[0], rec.names[1] = make(map[uint64]string), make(map[uint64]string)
-	rec.index()
+	if err := rec.index(opts.Progress); err != nil {
+		return nil, err
+	}
+	if !rec.chunks {
+		rec.reader = readTrace(r)
+		if rec.reader.version != nil {
+			return nil, rec.reader.version
+		}
+		if rec.reader.events == 0 && rec.reader.err != nil {
+			return nil, fmt.Errorf("cannot read the trace: %w", rec.reader.err)
+		}
+	}
 	return rec, nil
 }
 
-// index decodes all chunks once: definitions, and where each goroutine's
-// slices are.
-func (rec *Recording) index() {
-	var d record.Decoder
-	var r record.Record
-	var prev record.Chunk
-	for i, ch := range rec.chunks.list {
-		switch {
-		case i == 0 || ch.Stream != prev.Stream:
-			rec.lost.chunks += uint64(ch.Seq)
-		default:
-			rec.lost.chunks += uint64(ch.Seq - prev.Seq - 1)
-		}
-		prev = ch
-		var g *goroutine
-		var orphans bool // records that belong to nobody
-		for d.Reset(ch.Payload, 0); d.Next(&r); {
-			switch r.Tag {
-			case record.TagSlice:
-				g = rec.goroutine(r.Slice.G)
-				if r.Slice.Goid != 0 {
-					g.goid = r.Slice.Goid
-				}
-				g.slices = append(g.slices, slice{r.Slice.Number, r.Slice.Part, r.Slice.Cycle, int32(i), int16(d.Pos())})
-			case record.TagCycle, record.TagStack:
-			case record.TagSymbol:
-				rec.symbols[r.PC] = slices.Clone(r.Frames)
-			case record.TagString:
-				rec.names[r.Table&1][r.ID] = string(r.Name)
-			case record.TagType:
-				rec.typ(r.Type).name, rec.typ(r.Type).size = string(r.Name), r.Size
-			case record.TagField:
-				t := rec.typ(r.Type)
-				t.fields = append(t.fields, field{r.Addr, r.Size, string(r.Name)})
-			case record.TagVar:
-				rec.vars = append(rec.vars, variable{r.Addr, r.Size, string(r.Name)})
-			case record.TagFact:
-				rec.facts[string(r.Name)] = append(rec.facts[string(r.Name)], r.Value...)
-			case record.TagStatus, record.TagLast:
-				if r.Status.Nanotime >= rec.status.Nanotime {
-					rec.status = r.Status
-				}
-				if r.Tag == record.TagLast {
-					s := r.Status
-					rec.last = &s
-				}
-			default:
-				rec.records++
-				orphans = orphans || g == nil
-				if r.Tag == record.TagGo {
-					rec.goroutine(r.Child).child = true
-				}
-			}
-		}
-		if d.Err() != nil || orphans {
-			rec.chunks.malformed++
-		}
-	}
-	// A chunk whose bytes have changed is missing from its stream, unless it
-	// was the stream's last.
-	rec.lost.chunks = max(rec.lost.chunks, rec.chunks.damaged) + rec.chunks.malformed
-	for _, g := range rec.byID {
-		slices.SortFunc(g.slices, func(a, b slice) int {
-			return cmp.Or(cmp.Compare(a.number, b.number), cmp.Compare(a.part, b.part))
-		})
-	}
-	slices.SortFunc(rec.vars, func(a, b variable) int { return cmp.Compare(a.addr, b.addr) })
-	for _, t := range rec.types {
-		slices.SortStableFunc(t.fields, func(a, b field) int { return cmp.Compare(a.off, b.off) })
-	}
-	rec.name()
-}
+// Position is how far the current replay has got, and the whole, in bytes of
+// the file. Any goroutine may call it.
+func (rec *Recording) Position() (read, size int64) { return rec.read.Load(), rec.size }
 
 func (rec *Recording) goroutine(id uint64) *goroutine {
 	g := rec.byID[id]
@@ -197,29 +142,35 @@ func (rec *Recording) typ(id uint64) *typ {
 	return t
 }
 
-// name names the goroutines: as tracebacks do, and contexts of the runtime that
-// share a goroutine's number or have none so that each has its own.
+// name numbers goroutines that share a number of the runtime's, or have none, so
+// that each can have a name of its own.
 func (rec *Recording) name() {
-	ids := make([]uint64, 0, len(rec.byID))
-	for id := range rec.byID {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	taken := make(map[string]int)
-	for _, id := range ids {
+	taken := make(map[uint64]int32)
+	for _, id := range sortedKeys(rec.byID) {
 		g := rec.byID[id]
-		g.name = "g" + strconv.FormatUint(g.goid, 10)
-		if g.goid == 0 {
-			g.name = "timer" + strconv.FormatUint(g.id, 10)
+		goid := g.goid
+		if goid == 0 {
+			continue
 		}
-		if taken[g.name]++; taken[g.name] > 1 {
-			g.name += "." + strconv.Itoa(taken[g.name])
-		}
+		taken[goid]++
+		g.number = taken[goid]
 	}
 }
 
+// name names a goroutine as tracebacks do.
+func (g *goroutine) name() string {
+	if g.goid == 0 {
+		return "timer" + strconv.FormatUint(g.id, 10)
+	}
+	name := "g" + strconv.FormatUint(g.goid, 10)
+	if g.number > 1 {
+		name += "." + strconv.Itoa(int(g.number))
+	}
+	return name
+}
+
 // Instrumented reports whether the trace holds any records.
-func (rec *Recording) Instrumented() bool { return len(rec.chunks.list) > 0 }
+func (rec *Recording) Instrumented() bool { return rec.chunks }
 
 // Ended reports whether the recorder wrote its end marker.
 func (rec *Recording) Ended() bool { return rec.last != nil }
@@ -272,7 +223,7 @@ func (rec *Recording) Goroutine(g event.G) event.Goroutine {
 		return event.Goroutine{Parent: -1}
 	}
 	r := rec.gs[g]
-	return event.Goroutine{Name: r.name, Parent: r.parent, Created: r.created, System: r.system}
+	return event.Goroutine{Name: r.name(), Parent: r.parent, Created: r.created, System: r.system}
 }
 
 // SyncName names a synchronization object: by the variable or the allocated type

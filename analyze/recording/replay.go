@@ -1,6 +1,8 @@
 package recording
 
 import (
+	"math"
+
 	"github.com/hindsight-go/hindsight/analyze/event"
 	"github.com/hindsight-go/hindsight/collect/record"
 )
@@ -22,33 +24,53 @@ import (
 // its counter have been. So what is replayed is a prefix of the execution that
 // holds, for each of its events, all that came before it: a race in it is one,
 // whatever is missing. What is left out is counted.
+//
+// The file is read from its beginning to its end. A slice waits in memory until
+// it can be replayed: as long as the recorder was late in writing something that
+// comes before it, at most about a second.
 
 // cursor is how far a goroutine has been replayed.
 type cursor struct {
 	g      *goroutine
-	slice  int // the next one to open
-	number uint32
-	part   uint32 // of the slice that is open
-	d      record.Decoder
-	r      record.Record // the next record, if have
-	have   bool
+	number uint32 // of the last slice in queue, or that was
+	part   uint32
+	ended  bool               // no further part of that slice comes
+	queue  []slice            // to come, without gaps
+	early  map[sliceKey]slice // those after a gap
+	stray  bool               // there was one that fits nowhere
+	idle   bool               // has done all of queue and waits for more
+	lost   bool               // goes no further: something is missing
+
+	open   bool // a slice is
+	slice  slice
+	at     uint32 // number of the next op within it
+	told   bool   // what comes before that op has been delivered
+	last   uint32 // stack: where the changes told so far end
 	index  uint64
 	cycle  uint32
-	stack  []call // outermost first
+	stack  callStack
 	rwlock uint64 // an RWMutex.Lock of which the first acquire has been seen
 }
+
+// sliceKey is a slice's place in its goroutine.
+type sliceKey struct{ number, part uint32 }
 
 // replay is one run over the recording.
 type replay struct {
 	rec      *Recording
-	f        func(*event.Event) bool
+	sel      selection
+	f        func(*event.Event, uint64) bool
+	runs     func(g event.G, cycle uint32, n uint64, parts [][]event.Access) bool
+	parts    [][]event.Access
+	keep     func(addr, size uint64) bool // allocations; nil: none
 	counters []counterState
 	waiting  int       // cursors in the counters' queues
 	ready    []*cursor // may go on
 	later    queue     // next record is of a later cycle
 	cycle    uint32
+	oldest   uint32 // cycle of records that are still to be read
+	place    uint64 // events so far
 	stopped  bool
-	first    bool // collect allocations and goroutine facts
 	extent   extent
 	ev       event.Event
 }
@@ -60,45 +82,178 @@ type counterState struct {
 
 // Replay implements [event.Source].
 func (rec *Recording) Replay(f func(*event.Event) bool) error {
-	rp := &replay{
-		rec: rec, f: f,
-		counters: make([]counterState, 1<<record.CounterBits),
-		first:    !rec.allocs.complete,
+	rp := replay{
+		sel: selection{every: true},
+		f:   func(e *event.Event, _ uint64) bool { return f(e) },
 	}
+	if !rec.allocs.all {
+		rp.keep = func(addr, size uint64) bool { return true }
+	}
+	done, err := rp.replay(rec)
+	if rp.keep != nil && done {
+		rec.allocs.all = true
+	}
+	return err
+}
+
+// ReplayRuns implements [event.Batched].
+func (rec *Recording) ReplayRuns(
+	shards int,
+	run func(g event.G, cycle uint32, n uint64, parts [][]event.Access) bool,
+	f func(*event.Event) bool,
+) error {
+	rp := replay{
+		sel:  selection{shards: shards},
+		runs: run, parts: make([][]event.Access, shards),
+		f: func(e *event.Event, _ uint64) bool { return f(e) },
+	}
+	_, err := rp.replay(rec)
+	return err
+}
+
+// ReplayWhere implements [event.Batched].
+func (rec *Recording) ReplayWhere(want, keep func(addr, size uint64) bool, f func(e *event.Event, place uint64) bool) error {
+	rp := replay{sel: selection{want: want}, f: f, keep: keep}
+	if rec.allocs.all {
+		rp.keep = nil
+	}
+	_, err := rp.replay(rec)
+	return err
+}
+
+// replay does it, and reports whether it came to the end.
+func (rp *replay) replay(rec *Recording) (done bool, err error) {
+	rp.rec = rec
+	rp.counters = make([]counterState, 1<<record.CounterBits)
 	rec.lost.records, rec.lost.sync, rec.abandoned = 0, 0, 0
 	rec.replays++
+	if rp.keep != nil {
+		rec.allocs = allocs{}
+	}
 	for _, id := range sortedKeys(rec.byID) {
 		if g := rec.byID[id]; rec.root(g) {
 			rp.begin(g)
 		}
 	}
-	for !rp.stopped {
-		for len(rp.ready) > 0 && !rp.stopped {
-			c := rp.ready[0]
-			rp.ready[0] = nil
-			rp.ready = rp.ready[1:]
-			rp.run(c)
+	n := 0
+	err = overBlocks(newScanner(rec.file), rec.jobs, rp.sel.decode, func(b *block, d *decoded) bool {
+		rec.read.Store(b.end)
+		for i := range d.chunks {
+			rp.chunk(&d.chunks[i])
 		}
-		if rp.stopped || !rp.nextCycle() {
-			break
+		rp.oldest = math.MaxUint32
+		if n++; n < len(rec.oldest) {
+			rp.oldest = rec.oldest[n]
 		}
+		rp.advance()
+		return !rp.stopped
+	})
+	if err != nil || rp.stopped {
+		rec.forgetCursors()
+		return false, err
 	}
-	if rp.stopped {
-		return nil
-	}
-	// Goroutines whose go statement is missing.
+	// Goroutines of which a part, or whose go statement, is missing.
 	for _, g := range rec.byID {
-		if g.begun != rec.replays && len(g.slices) > 0 {
+		switch {
+		case g.begun != rec.replays && g.records:
 			rp.abandon(1)
 			if rec.whole() {
 				rp.lose(1)
 			}
+		case g.cursor != nil && !g.cursor.lost && (len(g.cursor.early) > 0 || g.cursor.stray):
+			rp.abandon(1)
+			rp.lose(1)
 		}
 	}
-	if rp.first {
+	if rp.keep != nil {
 		rec.allocs.finish()
 	}
-	return nil
+	rec.forgetCursors()
+	return true, nil
+}
+
+// forgetCursors drops what a replay has left.
+func (rec *Recording) forgetCursors() {
+	for _, g := range rec.byID {
+		g.cursor = nil
+	}
+}
+
+// chunk takes in a chunk's slices.
+func (rp *replay) chunk(ch *decodedChunk) {
+	for i := range ch.slices {
+		s := &ch.slices[i]
+		s.ended = i+1 < len(ch.slices) || rp.rec.ends(ch.chunkKey)
+		rp.arrive(s)
+	}
+}
+
+// arrive takes a slice into the queue of its goroutine.
+func (rp *replay) arrive(s *slice) {
+	g := rp.rec.goroutine(s.g)
+	c := g.cursor
+	if c == nil {
+		c = &cursor{g: g, idle: true, ended: true}
+		g.cursor = c
+	}
+	if c.lost {
+		return
+	}
+	key := sliceKey{s.number, s.part}
+	switch _, twice := c.early[key]; {
+	case s.number == c.number && s.part == c.part+1 && c.number > 0 || s.number == c.number+1 && s.part == 0 && c.ended:
+		c.push(s)
+		rp.follow(c)
+	case twice || s.number < c.number || s.number == c.number && s.part <= c.part:
+		c.stray = true
+	default:
+		if c.early == nil {
+			c.early = make(map[sliceKey]slice)
+		}
+		c.early[key] = *s
+	}
+}
+
+// follow moves the slices that now follow into the queue of c, and makes it ready
+// if it has waited for them.
+func (rp *replay) follow(c *cursor) {
+	for len(c.early) > 0 {
+		key := sliceKey{c.number, c.part + 1}
+		s, ok := c.early[key]
+		if !ok && c.ended {
+			key = sliceKey{c.number + 1, 0}
+			s, ok = c.early[key]
+		}
+		if !ok {
+			break
+		}
+		delete(c.early, key)
+		c.push(&s)
+	}
+	if c.idle && len(c.queue) > 0 && c.g.begun == rp.rec.replays {
+		c.idle = false
+		rp.ready = append(rp.ready, c)
+	}
+}
+
+func (c *cursor) push(s *slice) {
+	c.number, c.part, c.ended = s.number, s.part, s.ended
+	c.queue = append(c.queue, *s)
+}
+
+// advance replays what can be.
+func (rp *replay) advance() {
+	for !rp.stopped {
+		for i := 0; i < len(rp.ready) && !rp.stopped; i++ {
+			c := rp.ready[i]
+			rp.ready[i] = nil
+			rp.run(c)
+		}
+		rp.ready = rp.ready[:0]
+		if rp.stopped || !rp.nextCycle() {
+			return
+		}
+	}
 }
 
 // root reports whether nothing comes before the goroutine's first record. That
@@ -119,16 +274,20 @@ func (rp *replay) begin(g *goroutine) bool {
 		return false
 	}
 	g.begun = rp.rec.replays
-	if len(g.slices) > 0 {
-		rp.ready = append(rp.ready, &cursor{g: g})
+	if c := g.cursor; c != nil && c.idle && len(c.queue) > 0 {
+		c.idle = false
+		rp.ready = append(rp.ready, c)
 	}
 	return true
 }
 
-// nextCycle goes on to the next GC cycle when nothing is ready, and reports
-// whether there is one. What still waits for a number then waits for one that
-// is missing.
+// nextCycle goes on to the next GC cycle when nothing is ready and all records
+// of this one have been read, and reports whether there is one. What still
+// waits for a number then waits for one that is missing.
 func (rp *replay) nextCycle() bool {
+	if rp.oldest <= rp.cycle {
+		return false // there is more of this one
+	}
 	for i := range rp.counters {
 		if rp.waiting == 0 {
 			break
@@ -139,10 +298,16 @@ func (rp *replay) nextCycle() bool {
 			rp.lose(max(cs.waiters[0].key-cs.next, 1))
 			rp.abandon(n)
 			rp.waiting -= n
+			for _, w := range cs.waiters {
+				w.c.stop()
+			}
 			cs.waiters = nil
 		}
 	}
-	if len(rp.later) == 0 {
+	if len(rp.later) == 0 || uint64(rp.oldest) < rp.later[0].key {
+		if rp.oldest < math.MaxUint32 {
+			rp.cycle = rp.oldest
+		}
 		return false
 	}
 	rp.cycle = uint32(rp.later[0].key)
@@ -150,6 +315,11 @@ func (rp *replay) nextCycle() bool {
 		rp.ready = append(rp.ready, rp.later.pop())
 	}
 	return true
+}
+
+// stop lets c go no further, and forgets what it would have done.
+func (c *cursor) stop() {
+	c.lost, c.open, c.queue, c.early = true, false, nil, nil
 }
 
 // abandon counts goroutines that are not replayed to their end.
@@ -172,77 +342,172 @@ func (rec *Recording) diedRunning() bool {
 
 // run replays c as far as it goes.
 func (rp *replay) run(c *cursor) {
-	for !rp.stopped && rp.fetch(c) {
+	for !rp.stopped {
 		if c.cycle > rp.cycle {
 			rp.later.push(uint64(c.cycle), c)
 			return
 		}
-		r := &c.r
-		if r.Tag == record.TagSync || r.Tag == record.TagAtomic {
-			space := r.Space
-			if r.Tag == record.TagAtomic {
+		if !c.open {
+			if len(c.queue) == 0 {
+				c.idle = true
+				return
+			}
+			c.next()
+			continue
+		}
+		s := &c.slice
+		if !c.told {
+			rp.tell(c)
+			c.told = true
+			continue
+		}
+		if c.at == s.ops {
+			c.open, c.slice.of = false, nil
+			if s.bad {
+				rp.lose(1)
+				rp.abandon(1)
+				c.stop()
+				return
+			}
+			continue
+		}
+		o := c.op()
+		switch o.tag {
+		case record.TagCycle:
+			c.cycle = o.slot
+			c.done()
+			continue
+		case record.TagStack:
+			c.done()
+			continue
+		case record.TagSync, record.TagAtomic:
+			space := o.space
+			if o.tag == record.TagAtomic {
 				space = 0
 			}
-			cs := &rp.counters[record.Counter(space, r.Addr)]
+			cs := &rp.counters[record.Counter(space, o.addr)]
 			switch {
-			case r.Num < cs.next:
+			case o.num < cs.next:
 				// No recorder gives a number twice.
 				rp.lose(1)
 				rp.abandon(1)
+				c.stop()
 				return
-			case r.Num > cs.next:
+			case o.num > cs.next:
 				rp.wait(c, cs)
 				// An unbuffered receive whose send is next completes both.
-				if c.unbuffered(record.Recv) && r.Num == cs.next+1 {
+				if o.unbuffered(record.Recv) && o.num == cs.next+1 {
 					rp.pair(cs)
 				}
 				return
-			case c.unbuffered(record.Send):
+			case o.unbuffered(record.Send):
 				// The receive must be next in its goroutine, so that the two
 				// are delivered together.
 				rp.wait(c, cs)
 				rp.pair(cs)
 				return
 			}
-			rp.deliver(c)
-			c.have = false
+			rp.deliver(c, o)
+			c.done()
 			cs.next++
-			rp.wake(cs)
+			if len(cs.waiters) > 0 {
+				rp.wake(cs)
+			}
 			continue
 		}
-		rp.deliver(c)
-		c.have = false
+		rp.deliver(c, o)
+		c.done()
 	}
 }
 
-// unbuffered reports whether c's next record is a send to an unbuffered channel
-// or a receive from one.
-func (c *cursor) unbuffered(op record.Sync) bool {
-	return c.r.Tag == record.TagSync && c.r.Sync == op && c.r.N == 0
+// next opens the next slice of the queue.
+func (c *cursor) next() {
+	c.slice = c.queue[0]
+	if c.queue = c.queue[1:]; len(c.queue) == 0 {
+		c.queue = nil
+	}
+	c.open, c.at, c.told = true, 0, false
+	c.cycle, c.last = c.slice.cycle, c.slice.stack
+}
+
+// op is the op that is next in the open slice.
+func (c *cursor) op() *op { return &c.slice.of.ops[c.slice.op+c.at] }
+
+// done goes on to the op after it.
+func (c *cursor) done() {
+	c.at++
+	c.told = false
+}
+
+// tell delivers what comes before the next op or the slice's end: accesses,
+// and changes of the stack.
+func (rp *replay) tell(c *cursor) {
+	s := &c.slice
+	n := s.skipped
+	if c.at < s.ops {
+		o := c.op()
+		n = o.skipped
+		if o.stack > c.last {
+			c.stack.change(s.of.stacks[c.last:o.stack])
+			c.last = o.stack
+		}
+	}
+	if n == 0 {
+		return
+	}
+	rp.first(c.g)
+	c.index += uint64(n)
+	rp.place += uint64(n)
+	if rp.runs == nil {
+		return
+	}
+	row := s.row + c.at*uint32(len(rp.parts))
+	for i := range rp.parts {
+		from, to := s.of.rows[row+uint32(i)], s.of.rows[row+uint32(i+len(rp.parts))]
+		rp.parts[i] = s.of.runs[i][from:to:to]
+	}
+	if !rp.runs(c.g.index, c.cycle, uint64(n), rp.parts) {
+		rp.stopped = true
+	}
+}
+
+// first numbers a goroutine that does something for the first time.
+func (rp *replay) first(g *goroutine) {
+	if g.index < 0 {
+		g.index = event.G(len(rp.rec.gs))
+		rp.rec.gs = append(rp.rec.gs, g)
+	}
+}
+
+// unbuffered reports whether o is a send to an unbuffered channel or a receive
+// from one.
+func (o *op) unbuffered(what record.Sync) bool {
+	return o.tag == record.TagSync && record.Sync(o.code) == what && o.n == 0
 }
 
 // wait parks c until its number is next.
 func (rp *replay) wait(c *cursor, cs *counterState) {
-	cs.waiters.push(c.r.Num, c)
+	cs.waiters.push(c.op().num, c)
 	rp.waiting++
 }
 
 // pair delivers an unbuffered send and its receive if both are next.
 func (rp *replay) pair(cs *counterState) {
 	w := cs.waiters
-	if w[0].key != cs.next || !w[0].c.unbuffered(record.Send) {
+	if w[0].key != cs.next || !w[0].c.op().unbuffered(record.Send) {
 		return
 	}
 	s := cs.waiters.pop()
-	if w := cs.waiters; len(w) == 0 || w[0].key != cs.next+1 || !w[0].c.unbuffered(record.Recv) {
-		cs.waiters.push(s.r.Num, s)
+	if w := cs.waiters; len(w) == 0 || w[0].key != cs.next+1 || !w[0].c.op().unbuffered(record.Recv) {
+		cs.waiters.push(s.op().num, s)
 		return
 	}
 	r := cs.waiters.pop()
 	rp.waiting -= 2
-	rp.deliver(s)
-	rp.deliver(r)
-	s.have, r.have = false, false
+	rp.deliver(s, s.op())
+	rp.deliver(r, r.op())
+	s.done()
+	r.done()
 	cs.next += 2
 	rp.ready = append(rp.ready, s, r)
 	rp.wake(cs)
@@ -252,7 +517,7 @@ func (rp *replay) pair(cs *counterState) {
 func (rp *replay) wake(cs *counterState) {
 	// Smaller ones are duplicates, for run to find out.
 	for len(cs.waiters) > 0 && cs.waiters[0].key <= cs.next {
-		if c := cs.waiters[0].c; c.r.Num == cs.next && c.unbuffered(record.Send) {
+		if o := cs.waiters[0].c.op(); o.num == cs.next && o.unbuffered(record.Send) {
 			rp.pair(cs)
 			return
 		}
@@ -261,114 +526,69 @@ func (rp *replay) wake(cs *counterState) {
 	}
 }
 
-// fetch makes c.r the next record of c's goroutine and reports whether there is one.
-func (rp *replay) fetch(c *cursor) bool {
-	if c.have {
-		return true
+// emit hands the event to the caller.
+func (rp *replay) emit() {
+	if !rp.f(&rp.ev, rp.place) {
+		rp.stopped = true
 	}
-	for {
-		if c.d.Next(&c.r) {
-			switch c.r.Tag {
-			case record.TagSlice:
-				// Another goroutine's, or this one's next part: found through
-				// the index.
-				c.d.Reset(nil, 0)
-				continue
-			case record.TagCycle:
-				c.cycle = c.r.Slice.Cycle
-				continue
-			case record.TagStack:
-				rp.rec.stacks.change(c, c.r.Low, c.r.PCs)
-				continue
-			case record.TagSymbol, record.TagString, record.TagType, record.TagField, record.TagVar,
-				record.TagFact, record.TagStatus, record.TagLast:
-				continue
-			}
-			c.have = true
-			return true
-		}
-		if c.d.Err() != nil {
-			rp.lose(1)
-			rp.abandon(1)
-			return false
-		}
-		if c.slice == len(c.g.slices) {
-			return false
-		}
-		s := c.g.slices[c.slice]
-		next := c.slice > 0 && s.number == c.number && s.part == c.part+1 || s.number == c.number+1 && s.part == 0
-		if !next {
-			rp.lose(1)
-			rp.abandon(1)
-			return false
-		}
-		c.slice++
-		c.number, c.part, c.cycle = s.number, s.part, s.cycle
-		c.d.Reset(rp.rec.chunks.list[s.chunk].Payload, int(s.pos))
-	}
+	rp.place++
 }
 
-// deliver hands the next record of c to the caller, as an event.
-func (rp *replay) deliver(c *cursor) {
-	rec, r, ev := rp.rec, &c.r, &rp.ev
-	if c.g.index < 0 {
-		c.g.index = event.G(len(rec.gs))
-		rec.gs = append(rec.gs, c.g)
-	}
+// deliver hands the op of c to the caller, as an event.
+func (rp *replay) deliver(c *cursor, o *op) {
+	rec, ev := rp.rec, &rp.ev
+	rp.first(c.g)
 	*ev = event.Event{G: c.g.index, Index: c.index, Cycle: c.cycle}
 	c.index++
-	emit := true
-	switch r.Tag {
+	switch o.tag {
 	case record.TagRead, record.TagWrite:
 		ev.Op = event.Read
-		if r.Tag == record.TagWrite {
+		if o.tag == record.TagWrite {
 			ev.Op = event.Write
 		}
-		ev.Addr, ev.Size = r.Addr, r.Size
-		ev.Stack = rec.stacks.leaf(c, r.PC, r.Via)
-		if !rp.extent.add(r) {
+		ev.Addr, ev.Size = o.addr, o.size
+		if !rp.extent.add(o) {
 			rec.lost.records++
 			return
 		}
+		ev.Stack = rec.stacks.leaf(c, o.pc, o.via)
 		// A run is as many events.
-		for ; r.Count > 1; r.Count-- {
-			if !rp.f(ev) {
-				rp.stopped = true
-				return
-			}
-			ev.Addr += r.Stride
+		for n := o.n; n > 1 && !rp.stopped; n-- {
+			rp.emit()
+			ev.Addr += uint64(o.slot)
 			ev.Index++
 			c.index++
 		}
 	case record.TagAtomic:
-		ev.Op = [...]event.Op{0, event.AtomicLoad, event.AtomicStore, event.AtomicRMW, event.AtomicCASFail}[r.Atomic]
-		ev.Addr, ev.Size = r.Addr, r.Size
-		ev.Obj = event.Obj{Addr: r.Addr}
-		ev.Stack = rec.stacks.leaf(c, r.PC, 0)
-		k := rec.class.of(rec, c, r.PC)
-		if k.hideAtomics || k.onlyAtomic && hidesAtomics(rec.calls(c, r.PC, 4)) {
+		ev.Op = [...]event.Op{0, event.AtomicLoad, event.AtomicStore, event.AtomicRMW, event.AtomicCASFail}[o.code]
+		ev.Addr, ev.Size = o.addr, o.size
+		ev.Obj = event.Obj{Addr: o.addr}
+		ev.Stack = rec.stacks.leaf(c, o.pc, 0)
+		k := rec.class.of(rec, o.pc)
+		if k.hideAtomics || k.onlyAtomic && hidesAtomics(rec.calls(c, o.pc, 4)) {
 			ev.Quiet = true
-			emit = k.locks
+			if !k.locks {
+				return
+			}
 		}
 	case record.TagSync:
-		ev.Stack = rec.stacks.leaf(c, r.PC, 0)
-		emit = rec.syncEvent(c, ev)
+		ev.Stack = rec.stacks.leaf(c, o.pc, 0)
+		if !rec.syncEvent(c, o, ev) {
+			return
+		}
 	case record.TagGo:
-		child := rec.byID[r.Child]
+		child := rec.goroutine(o.addr)
 		if !rp.begin(child) {
 			rp.lose(1) // no recorder names a goroutine twice
 			return
 		}
-		if len(child.slices) == 0 {
+		if !child.records {
 			return // it did nothing
 		}
-		ev.Stack = rec.stacks.leaf(c, r.PC, 0)
-		if child.index < 0 {
-			child.index = event.G(len(rec.gs))
-			rec.gs = append(rec.gs, child)
-		}
+		ev.Stack = rec.stacks.leaf(c, o.pc, 0)
+		rp.first(child)
 		// The runtime starts its own goroutines when it happens to need them.
-		child.system = rec.class.of(rec, c, r.PC).runtime
+		child.system = rec.class.of(rec, o.pc).runtime
 		child.created = ev.Stack
 		if child.system {
 			return
@@ -380,13 +600,13 @@ func (rp *replay) deliver(c *cursor) {
 		ev.Op = event.End
 	case record.TagAlloc:
 		ev.Op = event.Alloc
-		ev.Addr, ev.Size = r.Addr, max(r.Size, 1)
-		ev.Stack = rec.stacks.leaf(c, r.PC, 0)
-		if rp.first {
-			rec.allocs.add(alloc{r.Addr, uint32(min(ev.Size, 1<<32-1)), c.cycle, ev.Stack, c.g.index, uint32(r.Type)})
+		ev.Addr, ev.Size = o.addr, max(o.size, 1)
+		ev.Stack = rec.stacks.leaf(c, o.pc, 0)
+		if rp.keep != nil && rp.keep(ev.Addr, ev.Size) {
+			rec.allocs.add(alloc{o.addr, uint32(min(ev.Size, 1<<32-1)), c.cycle, ev.Stack, c.g.index, o.typ})
 		}
 	}
-	if emit && !rp.f(ev) {
-		rp.stopped = true
+	if !rp.stopped {
+		rp.emit()
 	}
 }

@@ -44,33 +44,56 @@ func (s *stacks) intern(n stackNode) node {
 	return id
 }
 
-// call is a call on a goroutine's stack: the path to it, and how many calls that is.
+// A callStack is a goroutine's, outermost call first.
+type callStack []call
+
+// call is a call on a goroutine's stack: how many calls that is, and the path to
+// it, 0 until somebody asks for it.
 type call struct {
 	depth uint64
+	pc    uint32
 	path  node
 }
 
-// change replaces the calls of c's goroutine from depth low on. Calls that have
-// never been told, for want of a record, are one node together.
-func (s *stacks) change(c *cursor, low uint64, pcs []uint32) {
-	n := len(c.stack)
-	for n > 0 && c.stack[n-1].depth > low {
-		n--
+// change makes changes: the outermost low calls stay, then come n others.
+// Calls that have never been told, for want of a record, are one call together.
+func (s *callStack) change(changes []uint32) {
+	st := *s
+	for len(changes) > 0 {
+		low, n := uint64(changes[0]), changes[1]
+		pcs := changes[2 : 2+n]
+		changes = changes[2+n:]
+		k := len(st)
+		for k > 0 && st[k-1].depth > low {
+			k--
+		}
+		st = st[:k]
+		if k == 0 && low > 0 || k > 0 && st[k-1].depth < low {
+			st = append(st, call{depth: low, pc: record.NoPC})
+		}
+		for i, pc := range pcs {
+			st = append(st, call{depth: low + uint64(i) + 1, pc: pc})
+		}
 	}
-	c.stack = c.stack[:n]
-	if n == 0 && low > 0 || n > 0 && c.stack[n-1].depth < low {
-		c.stack = append(c.stack, call{low, s.intern(stackNode{s.top(c), record.NoPC, 0})})
-	}
-	for i, pc := range pcs {
-		c.stack = append(c.stack, call{low + uint64(i) + 1, s.intern(stackNode{s.top(c), pc, 0})})
-	}
+	*s = st
 }
 
+// top is the path to the innermost call of c's goroutine.
 func (s *stacks) top(c *cursor) node {
-	if len(c.stack) == 0 {
-		return 0
+	st := c.stack
+	k := len(st)
+	for k > 0 && st[k-1].path == 0 {
+		k--
 	}
-	return c.stack[len(c.stack)-1].path
+	var path node
+	if k > 0 {
+		path = st[k-1].path
+	}
+	for ; k < len(st); k++ {
+		path = s.intern(stackNode{path, st[k].pc, 0})
+		st[k].path = path
+	}
+	return path
 }
 
 // leaf is the stack of something that c's goroutine does at pc.
@@ -146,7 +169,7 @@ type class struct {
 	runtime     bool // the outermost function at the pc is the runtime's
 }
 
-func (cl *classes) of(rec *Recording, c *cursor, pc uint32) *class {
+func (cl *classes) of(rec *Recording, pc uint32) *class {
 	if k := cl.byPC[pc]; k != nil {
 		return k
 	}
@@ -195,48 +218,48 @@ func isAtomic(f string) bool {
 // calls returns the functions around a record at pc, innermost first: those at
 // the pc and those of up to n calls further out.
 func (rec *Recording) calls(c *cursor, pc uint32, n int) []string {
-	k := rec.class.of(rec, c, pc)
+	k := rec.class.of(rec, pc)
 	out := k.funcs
 	for i := len(c.stack) - 1; i >= 0 && n > 0; i, n = i-1, n-1 {
-		out = append(out[:len(out):len(out)], rec.class.of(rec, c, rec.stacks.nodes[c.stack[i].path].pc).funcs...)
+		out = append(out[:len(out):len(out)], rec.class.of(rec, c.stack[i].pc).funcs...)
 	}
 	return out
 }
 
-// syncEvent fills ev with what the synchronization record c.r means and reports
-// whether it means anything.
-func (rec *Recording) syncEvent(c *cursor, ev *event.Event) bool {
-	r := &c.r
-	ev.Obj = event.Obj{Space: event.Space(r.Space), Addr: r.Addr}
-	ev.Slot = r.Slot
-	switch r.Sync {
+// syncEvent fills ev with what the synchronization record o of c's goroutine
+// means and reports whether it means anything.
+func (rec *Recording) syncEvent(c *cursor, o *op, ev *event.Event) bool {
+	what := record.Sync(o.code)
+	ev.Obj = event.Obj{Space: event.Space(o.space), Addr: o.addr}
+	ev.Slot = o.slot
+	switch what {
 	case record.Send, record.Recv:
-		ev.Cap = r.N
+		ev.Cap = o.n
 		ev.Op = event.Send
-		if r.Sync == record.Recv {
+		if what == record.Recv {
 			ev.Op = event.Recv
 		}
 		return true
 	case record.CondSignal:
-		ev.Op, ev.N = event.CondSignal, int64(r.N)
+		ev.Op, ev.N = event.CondSignal, int64(o.n)
 		return true
 	case record.LifeCut:
-		ev.Op, ev.Addr, ev.Size = event.LifeCut, r.Addr, max(uint64(r.N), 1)
+		ev.Op, ev.Addr, ev.Size = event.LifeCut, o.addr, max(uint64(o.n), 1)
 		return true
 	case record.MisuseRead, record.MisuseWrite:
-		ev.Op, ev.N = event.MisuseRead, int64(r.N)
-		if r.Sync == record.MisuseWrite {
+		ev.Op, ev.N = event.MisuseRead, int64(o.n)
+		if what == record.MisuseWrite {
 			ev.Op = event.MisuseWrite
 		}
 		return true
 	case record.Acquire, record.Release, record.ReleaseMerge, record.ReleaseAcquire:
-		ev.Op = plainOps[r.Sync]
-		if r.Space == 0 {
-			return rec.primitive(c, ev)
+		ev.Op = plainOps[what]
+		if o.space == 0 {
+			return rec.primitive(c, o, ev)
 		}
 		return true
 	}
-	ev.Op = plainOps[r.Sync]
+	ev.Op = plainOps[what]
 	return ev.Op != event.Invalid
 }
 
@@ -252,8 +275,8 @@ var plainOps = [...]event.Op{
 }
 
 // primitive finds out which primitive a generic operation is part of.
-func (rec *Recording) primitive(c *cursor, ev *event.Event) bool {
-	funcs := rec.calls(c, c.r.PC, 4)
+func (rec *Recording) primitive(c *cursor, o *op, ev *event.Event) bool {
+	funcs := rec.calls(c, o.pc, 4)
 	if len(funcs) == 0 {
 		return true
 	}
@@ -298,7 +321,7 @@ func (rec *Recording) primitive(c *cursor, ev *event.Event) bool {
 	case f == "runtime.cgocall" || f == "runtime.cgocallbackg1":
 		// C code may order what it likes; like another process it cannot be seen.
 		ev.Op = event.IOWrite
-		if c.r.Sync == record.Acquire {
+		if record.Sync(o.code) == record.Acquire {
 			ev.Op = event.IORead
 		}
 	case rec.accidental(f):

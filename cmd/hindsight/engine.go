@@ -52,7 +52,7 @@ func (a *app) readExecution(in *input) (*execution, error) {
 		if info, err := in.file.Stat(); err == nil {
 			size = max(size, info.Size())
 		}
-		rec, err := recording.Read(in, recording.Options{Progress: func(n int64) {
+		rec, err := recording.Read(in.file, recording.Options{Jobs: a.jobs, Progress: func(n int64) {
 			a.progress.set("reading %d %%", n*100/size)
 		}})
 		a.progress.clear()

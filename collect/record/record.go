@@ -12,6 +12,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/bits"
 )
 
 // Category is the category of the log events that carry chunks.
@@ -251,10 +252,29 @@ func (d *Decoder) byte() byte {
 }
 
 func (d *Decoder) uvarint() uint64 {
-	if d.pos < len(d.b) && d.b[d.pos] < 0x80 {
-		d.pos++
-		return uint64(d.b[d.pos-1])
+	if d.pos+8 > len(d.b) {
+		return d.uvarintSlow()
 	}
+	x := binary.LittleEndian.Uint64(d.b[d.pos:])
+	if x&0x80 == 0 {
+		d.pos++
+		return x & 0x7f
+	}
+	last := ^x & 0x8080808080808080 // bit 7 is clear in the last byte only
+	if last == 0 {
+		return d.uvarintSlow()
+	}
+	n := bits.TrailingZeros64(last) // at most 63
+	d.pos += n>>3 + 1
+	// Eight groups of seven bits move together in three steps.
+	x &= 1<<n<<1 - 1
+	x = x&0x007f007f007f007f | x&0x7f007f007f007f00>>1
+	x = x&0x00003fff00003fff | x&0x3fff00003fff0000>>2
+	return x&0x000000000fffffff | x&0x0fffffff00000000>>4
+}
+
+// uvarintSlow reads a number at the payload's end, or one of more than 8 bytes.
+func (d *Decoder) uvarintSlow() uint64 {
 	v, n := binary.Uvarint(d.b[min(d.pos, len(d.b)):])
 	if n <= 0 {
 		d.fail()
@@ -294,10 +314,30 @@ func (d *Decoder) Next(r *Record) bool {
 	if d.pos >= len(d.b) {
 		return false
 	}
-	tag := d.byte()
+	tag := d.b[d.pos]
+	d.pos++
 	r.Tag = tag
 	switch {
-	case tag >= TagRead && tag < TagRead+8:
+	case tag == TagRead || tag == TagWrite: // most records
+		r.Addr = d.addr()
+		r.PC = d.pc()
+		r.Size, r.Via, r.Count = 1, 0, 1
+		if r.Addr+1 == 0 {
+			d.fail()
+		}
+	case tag == TagStack:
+		r.Low = d.uvarint()
+		n := d.uvarint()
+		if n > MaxChunk || r.Low >= 1<<32 {
+			d.fail()
+			return false
+		}
+		d.pcs = d.pcs[:0]
+		for range n {
+			d.pcs = append(d.pcs, d.pc())
+		}
+		r.PCs = d.pcs
+	case tag > TagRead && tag < TagRead+8:
 		r.Tag = tag &^ (TagSized | TagVia)
 		r.Addr = d.addr()
 		r.PC = d.pc()
@@ -344,18 +384,6 @@ func (d *Decoder) Next(r *Record) bool {
 		if r.Sync == 0 || r.Sync >= numSync {
 			d.fail()
 		}
-	case tag == TagStack:
-		r.Low = d.uvarint()
-		n := d.uvarint()
-		if n > MaxChunk || r.Low >= 1<<32 {
-			d.fail()
-			return false
-		}
-		d.pcs = d.pcs[:0]
-		for range n {
-			d.pcs = append(d.pcs, d.pc())
-		}
-		r.PCs = d.pcs
 	case tag == TagSlice:
 		r.Slice = Slice{G: d.uvarint(), Number: uint32(d.uvarint()), Part: uint32(d.uvarint()),
 			Cycle: uint32(d.uvarint()), Goid: d.uvarint()}

@@ -1,0 +1,242 @@
+package recording
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+
+	"github.com/hindsight-go/hindsight/collect/record"
+)
+
+// A scanner finds the chunks of a recording wherever they stand in the file, by
+// their header, the length before it and the checksum. Nothing else of the
+// execution trace need be whole: the trace reader gives only complete
+// generations, and a process that is killed leaves an incomplete one behind.
+// A chunk that was written twice is found once.
+type scanner struct {
+	r       io.ReaderAt
+	off     int64
+	rest    []byte // bytes before off that may begin a chunk
+	seen    map[seenKey]*seenSet
+	streams map[uint32]*stream
+	damaged []chunkKey // chunks with a wrong checksum
+	spare   chan []byte
+	err     error
+}
+
+// stream is what is known of a stream's chunks.
+type stream struct {
+	count uint64
+	last  uint32 // greatest number
+}
+
+// A chunkKey is a chunk's place in the recording.
+type chunkKey struct{ stream, seq uint32 }
+
+// seenKey and seenSet say something of each chunk, of 512 of a stream together.
+type (
+	seenKey struct{ stream, seq uint32 }
+	seenSet [8]uint64
+)
+
+// place says which set, word and bit are k's.
+func (k chunkKey) place() (key seenKey, word int, bit uint64) {
+	return seenKey{k.stream, k.seq / 512}, int(k.seq % 512 / 64), 1 << (k.seq % 64)
+}
+
+const blockSize = 1 << 20
+
+// A block is a part of the file with the chunks that end in it.
+type block struct {
+	bytes  []byte
+	chunks []record.Chunk // in file order; their payloads are parts of bytes
+	end    int64          // offset in the file
+}
+
+func newScanner(r io.ReaderAt) *scanner {
+	return &scanner{
+		r: r, seen: make(map[seenKey]*seenSet), streams: make(map[uint32]*stream),
+		spare: make(chan []byte, 16),
+	}
+}
+
+// first reports whether a chunk is found for the first time.
+func (s *scanner) first(k chunkKey) bool {
+	key, word, bit := k.place()
+	set := s.seen[key]
+	if set == nil {
+		set = new(seenSet)
+		s.seen[key] = set
+	}
+	if set[word]&bit != 0 {
+		return false
+	}
+	set[word] |= bit
+	st := s.streams[k.stream]
+	if st == nil {
+		st = new(stream)
+		s.streams[k.stream] = st
+	}
+	st.count++
+	st.last = max(st.last, k.seq)
+	return true
+}
+
+// next returns the next block, nil at the end of the file.
+func (s *scanner) next() *block {
+	if s.err != nil {
+		return nil
+	}
+	var buf []byte
+	select {
+	case buf = <-s.spare:
+	default:
+		buf = make([]byte, blockSize+2*record.MaxChunk)
+	}
+	kept := copy(buf, s.rest)
+	n, err := s.r.ReadAt(buf[kept:kept+blockSize], s.off)
+	s.off += int64(n)
+	if err != nil {
+		s.err = err
+		if n == 0 && err == io.EOF && kept == 0 {
+			return nil
+		}
+	}
+	b := &block{bytes: buf, end: s.off}
+	buf = buf[:kept+n]
+	at := 0
+	for {
+		i := bytes.Index(buf[at:], []byte{'H', 'S', record.Version})
+		if i < 0 {
+			at = max(at, len(buf)-2)
+			break
+		}
+		i += at
+		if len(buf)-i < record.MaxChunk && err == nil {
+			at = i
+			break // it may end in the next block
+		}
+		at = i + 1
+		size, ok := lengthBefore(buf[:i])
+		if !ok || size < record.HeaderSize || i+size > len(buf) {
+			continue
+		}
+		ch, perr := record.Parse(buf[i : i+size])
+		switch {
+		case perr == nil:
+			at = i + size
+			if s.first(chunkKey{ch.Stream, ch.Seq}) {
+				b.chunks = append(b.chunks, ch)
+			}
+		case errors.Is(perr, record.ErrDamaged):
+			k := chunkKey{binary.LittleEndian.Uint32(buf[i+4:]), binary.LittleEndian.Uint32(buf[i+8:])}
+			s.damaged = append(s.damaged, k)
+		}
+	}
+	// A length is at most two bytes.
+	s.rest = append(s.rest[:0], buf[max(0, at-2):]...)
+	return b
+}
+
+// done gives a block's memory back.
+func (s *scanner) done(b *block) {
+	select {
+	case s.spare <- b.bytes:
+	default:
+	}
+}
+
+// missing returns the number of chunks that are known to be missing: gaps in
+// the streams' numbers, and damaged chunks at streams' ends.
+func (s *scanner) missing() (n uint64) {
+	for _, st := range s.streams {
+		n += uint64(st.last) + 1 - st.count
+	}
+	tail := make(map[chunkKey]bool)
+	for _, k := range s.damaged {
+		if st := s.streams[k.stream]; st != nil && k.seq > st.last && k.seq-st.last < 1<<16 && !tail[k] {
+			tail[k] = true
+			n++
+		}
+	}
+	return n
+}
+
+// lengthBefore reads the varint that ends at the end of b: a string's length, at
+// most MaxChunk.
+func lengthBefore(b []byte) (int, bool) {
+	if len(b) >= 2 && b[len(b)-2] >= 0x80 {
+		if v, n := binary.Uvarint(b[len(b)-2:]); n == 2 && v <= record.MaxChunk {
+			return int(v), true
+		}
+	}
+	if len(b) >= 1 && b[len(b)-1] < 0x80 {
+		return int(b[len(b)-1]), true
+	}
+	return 0, false
+}
+
+// overBlocks calls do for all blocks, by up to jobs goroutines at once, and take
+// for what it returned, in order, until take returns false.
+func overBlocks[T any](s *scanner, jobs int, do func(*block) T, take func(*block, T) bool) error {
+	if jobs <= 1 {
+		for b := s.next(); b != nil; b = s.next() {
+			x := do(b)
+			s.done(b)
+			if !take(b, x) {
+				return nil
+			}
+		}
+		return s.failure()
+	}
+	type job struct {
+		b   *block
+		out chan T
+	}
+	work := make(chan job)
+	order := make(chan job, jobs+2) // bounds what is decoded and not yet taken
+	stop := make(chan struct{})
+	for range jobs {
+		go func() {
+			for j := range work {
+				x := do(j.b)
+				s.done(j.b)
+				j.out <- x
+			}
+		}()
+	}
+	go func() {
+		defer close(order)
+		defer close(work)
+		for b := s.next(); b != nil; b = s.next() {
+			j := job{b, make(chan T, 1)}
+			select {
+			case order <- j:
+			case <-stop:
+				return
+			}
+			work <- j
+		}
+	}()
+	going := true
+	for j := range order {
+		x := <-j.out
+		if going && !take(j.b, x) {
+			going = false
+			close(stop)
+		}
+	}
+	if !going {
+		return nil
+	}
+	return s.failure()
+}
+
+// failure is why the file could not be read to its end.
+func (s *scanner) failure() error {
+	if s.err == io.EOF {
+		return nil
+	}
+	return s.err
+}
