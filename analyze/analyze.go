@@ -20,7 +20,9 @@ type Options struct {
 	// Progress, if set, is called now and then with the pass and the number of
 	// events seen in it.
 	Progress func(pass string, events uint64)
-	// MaxGraph: see detect.Options.
+	// Jobs, Stop and MaxGraph: see detect.Options.
+	Jobs     int
+	Stop     func() bool
 	MaxGraph int
 }
 
@@ -35,7 +37,9 @@ func Whole(events uint64) finding.Coverage {
 
 // Source analyzes one execution.
 func Source(src event.Source, o Options) (*finding.Result, error) {
-	found, err := detect.Run(src, detect.Options{Mode: o.Order, Progress: o.Progress, MaxGraph: o.MaxGraph})
+	found, err := detect.Run(src, detect.Options{
+		Mode: o.Order, Progress: o.Progress, Jobs: o.Jobs, Stop: o.Stop, MaxGraph: o.MaxGraph,
+	})
 	if err != nil {
 		return nil, err
 	}

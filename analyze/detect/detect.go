@@ -1,16 +1,19 @@
 // Package detect finds the races of an execution, exactly: every pair of
 // recorded accesses that conflict, belong to one life of their memory and are
-// not ordered. It replays the execution two to four times: for the racy bytes,
-// for the ends of lives of these if a garbage collector frees, for the pairs,
-// and for the happens-before graph around what was found.
+// not ordered. It replays the execution once for the racy bytes and, if there
+// are any, twice more: for the happens-before graph and the ends of these bytes'
+// lives, and for the pairs.
 package detect
 
 import (
+	"cmp"
 	"math"
+	"runtime"
 	"slices"
 
 	"github.com/hindsight-go/hindsight/analyze/event"
 	"github.com/hindsight-go/hindsight/analyze/finding"
+	"github.com/hindsight-go/hindsight/analyze/graph"
 	"github.com/hindsight-go/hindsight/analyze/hb"
 )
 
@@ -20,6 +23,12 @@ type Options struct {
 	// Progress, if set, is called now and then with the name of the pass and
 	// the number of events seen in it.
 	Progress func(pass string, events uint64)
+	// Jobs is how many goroutines may check accesses at once; 0 means as many as
+	// there are processors. What is found does not depend on it.
+	Jobs int
+	// Stop, if set, is asked now and then whether to stop: then Run reports what
+	// there is in the part of the execution that it has seen.
+	Stop func() bool
 	// MaxGraph is the number of synchronization events above which races are
 	// reported without their graph; 0 means 4 million.
 	MaxGraph int
@@ -30,6 +39,7 @@ type Report struct {
 	Races    []finding.Race
 	Findings []finding.Finding
 	Events   uint64
+	Stopped  bool // only the first Events were looked at
 }
 
 // allCycles is later than every cycle: lives that end at once.
@@ -41,35 +51,39 @@ const checks = 1 << 63
 
 // Run finds the races and misuses of an execution.
 func Run(src event.Source, o Options) (*Report, error) {
-	d := &detector{src: src, opts: o, collected: src.Collected(), checks: map[check]uint64{}}
+	d := &detector{
+		src: batched(src), opts: o, collected: src.Collected(), names: newNames(src),
+		checks: map[check]uint64{}, limit: math.MaxUint64,
+	}
 	if err := d.findBytes(); err != nil {
 		return nil, err
 	}
-	d.names = newNames(src)
 	if len(d.racy) > 0 || d.panics {
-		if d.collected {
-			if err := d.findCuts(); err != nil {
-				return nil, err
-			}
+		if err := d.findLives(); err != nil {
+			return nil, err
 		}
 		if err := d.findPairs(); err != nil {
 			return nil, err
 		}
 	}
-	return d.report()
+	return d.report(), nil
 }
 
 type detector struct {
-	src       event.Source
+	src       event.Batched
 	opts      Options
 	collected bool
 	names     *names
 
-	racy   map[uint64]uint8
-	panics bool // there was a SendClosed or CloseClosed
-	ended  []bool
-	events uint64
-	syncs  int
+	racy    map[uint64]uint8
+	panics  bool // there was a SendClosed or CloseClosed
+	ended   []bool
+	stopped bool
+	events  uint64
+	limit   uint64 // events to look at
+	syncs   int
+	synced  marks // addresses of synchronization
+	graph   *graph.Graph
 
 	checks map[check]uint64 // word of a primitive and rule
 	memory hb.Index[check]
@@ -90,38 +104,62 @@ type cut struct {
 	mask  uint8
 }
 
-func (d *detector) replay(pass string, f func(*event.Event)) error {
+// often is how many events come between two looks at the clock.
+const often = 1 << 14
+
+// passed counts n events, and reports whether to go on.
+func (d *detector) passed(pass string, before, n uint64) bool {
+	if before/often != (before+n)/often && d.opts.Progress != nil {
+		d.opts.Progress(pass, before+n)
+	}
+	return before+n < d.limit
+}
+
+// replay is a pass over all events but plain accesses that are not wanted.
+func (d *detector) replay(pass string, want, keep func(addr, size uint64) bool, f func(e *event.Event, place uint64)) error {
 	var n uint64
-	err := d.src.Replay(func(e *event.Event) bool {
-		if n++; n%(1<<16) == 0 && d.opts.Progress != nil {
-			d.opts.Progress(pass, n)
+	return d.src.ReplayWhere(want, keep, func(e *event.Event, place uint64) bool {
+		if place >= d.limit {
+			return false
 		}
-		f(e)
+		if !d.passed(pass, n, place-n+1) && place+1 < d.limit {
+			return false
+		}
+		n = place + 1
+		f(e, place)
 		return true
 	})
-	d.events = n
-	if d.opts.Progress != nil {
-		d.opts.Progress(pass, n)
-	}
-	return err
 }
 
 // findBytes is the first pass: the racy bytes, or more.
 func (d *detector) findBytes() error {
-	s := newShadow()
-	w := d.walker(func(e *event.Event, kd kind, addr, size uint64, ep hb.Epoch, c *hb.Clock, _ check) {
-		s.access(addr, size, past{g: e.G, t: ep.T, cycle: e.Cycle, kind: kd}, c)
+	jobs := cmp.Or(d.opts.Jobs, runtime.GOMAXPROCS(0))
+	c := newChecker(jobs)
+	w := d.walker(func(e *event.Event, kd kind, addr, size uint64, ep hb.Epoch, clock *hb.Clock, _ check) {
+		c.access(ep, e.Cycle, clock, kd, addr, size)
 	}, func(addr, size uint64, cycle uint32) {
-		s.cut(addr, size, cycle)
+		c.cut(addr, size, cycle)
 		d.memory.Remove(addr, size, func(k check) bool {
-			s.cut(d.checks[k], 8, cycle)
+			c.cut(d.checks[k], 8, cycle)
 			return false
 		})
 	})
-	err := d.replay("accesses", func(e *event.Event) {
-		for int(e.G) >= len(d.ended) {
-			d.ended = append(d.ended, false)
+	going := func(n uint64) bool {
+		before := d.events
+		d.events += n
+		d.passed("accesses", before, n)
+		if d.opts.Stop != nil && before/often != d.events/often && d.opts.Stop() {
+			d.limit, d.stopped = d.events, true
+			return false
 		}
+		return true
+	}
+	err := d.src.ReplayRuns(jobs, func(g event.G, cycle uint32, n uint64, parts [][]event.Access) bool {
+		d.began(g)
+		c.runs(w.clocks.Epoch(g), cycle, w.clocks.Clock(g), parts)
+		return going(n)
+	}, func(e *event.Event) bool {
+		d.began(e.G)
 		switch e.Op {
 		case event.Read, event.Write, event.Alloc, event.Free, event.LifeCut, event.MisuseRead, event.MisuseWrite:
 		case event.End:
@@ -130,13 +168,28 @@ func (d *detector) findBytes() error {
 		case event.SendClosed, event.CloseClosed:
 			d.panics = true
 			d.syncs++
+		case event.AtomicLoad, event.AtomicStore, event.AtomicRMW, event.AtomicCASFail:
+			d.synced.add(e.Addr)
+			d.syncs++
 		default:
+			d.synced.add(e.Obj.Addr)
 			d.syncs++
 		}
 		w.apply(e)
+		return going(1)
 	})
-	d.racy = s.racy
+	d.racy = c.finish()
+	if d.opts.Progress != nil {
+		d.opts.Progress("accesses", d.events)
+	}
 	return err
+}
+
+// began notes that a goroutine has done something.
+func (d *detector) began(g event.G) {
+	for int(g) >= len(d.ended) {
+		d.ended = append(d.ended, false)
+	}
 }
 
 // walker tells accesses and ends of lives apart, for both passes alike, and
@@ -232,13 +285,16 @@ func (w *walker) check(e *event.Event, kd kind, rule uint8) {
 	w.access(e, kd, addr, 8, w.clocks.Epoch(e.G), w.clocks.Clock(e.G), k)
 }
 
-// findCuts is the second pass, needed where a garbage collector frees: an
-// access may be delivered before the Alloc of its life, though in the same
-// cycle, so the third pass must know the Allocs of a cycle at its beginning.
-func (d *detector) findCuts() error {
+// findLives is the second pass: the happens-before graph, and where lives of
+// racy bytes end. Where a garbage collector frees, an access may be delivered
+// before the Alloc of its life, though in the same cycle, so the third pass must
+// know the Allocs of a cycle at its beginning.
+func (d *detector) findLives() error {
 	words := make([]uint64, 0, len(d.racy))
+	named := &d.synced
 	for w := range d.racy {
 		words = append(words, w)
+		named.add(w * 8)
 	}
 	slices.Sort(words)
 	add := func(addr, size uint64, cycle uint32) {
@@ -255,8 +311,17 @@ func (d *detector) findCuts() error {
 			d.cuts = append(d.cuts, cut{words[i], cycle, mask})
 		}
 	}
-	err := d.replay("lives", func(e *event.Event) {
-		if e.Op != event.Alloc && (e.Op != event.LifeCut || d.opts.Mode == hb.Strict) || e.Size == 0 {
+	most := cmp.Or(d.opts.MaxGraph, 4<<20)
+	var b *graph.Builder
+	if d.syncs <= most {
+		b = graph.NewBuilder(d.opts.Mode, d.collected)
+	}
+	none := func(addr, size uint64) bool { return false }
+	err := d.replay("order", none, named.any, func(e *event.Event, place uint64) {
+		if b != nil {
+			b.Add(e, place+1)
+		}
+		if !d.collected || e.Op != event.Alloc && (e.Op != event.LifeCut || d.opts.Mode == hb.Strict) || e.Size == 0 {
 			return
 		}
 		add(e.Addr, e.Size, e.Cycle)
@@ -265,7 +330,10 @@ func (d *detector) findCuts() error {
 			return false
 		})
 	})
-	slices.SortStableFunc(d.cuts, func(a, b cut) int { return int(int64(a.cycle) - int64(b.cycle)) })
+	slices.SortStableFunc(d.cuts, func(a, b cut) int { return cmp.Compare(a.cycle, b.cycle) })
+	if b != nil {
+		d.graph = b.Graph()
+	}
 	return err
 }
 
@@ -295,8 +363,8 @@ func (d *detector) findPairs() error {
 			masks(addr, size, func(w uint64, mask uint8) { p.cut(w, mask, cycle) })
 		}
 	})
-	return d.replay("pairs", func(e *event.Event) {
-		seq++
+	return d.replay("pairs", p.touches, nil, func(e *event.Event, place uint64) {
+		seq = place + 1
 		if e.Cycle > cycle {
 			for cycle = e.Cycle; len(cuts) > 0 && cuts[0].cycle <= cycle; cuts = cuts[1:] {
 				p.cut(cuts[0].word, cuts[0].mask, cuts[0].cycle)

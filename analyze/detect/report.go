@@ -14,15 +14,12 @@ import (
 )
 
 // report puts what was found into words.
-func (d *detector) report() (*Report, error) {
-	r := &Report{Races: []finding.Race{}, Findings: []finding.Finding{}, Events: d.events}
+func (d *detector) report() *Report {
+	r := &Report{Races: []finding.Race{}, Findings: []finding.Finding{}, Events: d.events, Stopped: d.stopped}
 	if d.pairs == nil {
-		return r, nil
+		return r
 	}
 	e := &explainer{detector: d, steps: 20_000_000}
-	if err := e.build(); err != nil {
-		return nil, err
-	}
 	races := slices.SortedFunc(maps.Values(d.pairs.races), inOrder)
 	for _, x := range races {
 		r.Races = append(r.Races, e.race(x))
@@ -33,7 +30,7 @@ func (d *detector) report() (*Report, error) {
 	for _, k := range rules {
 		r.Findings = append(r.Findings, e.finding(k, d.pairs.rules[k]))
 	}
-	return r, nil
+	return r
 }
 
 // shown is the pair that a race shows: the first pair of writes, else the first.
@@ -52,24 +49,7 @@ func inOrder(x, y *race) int {
 // explainer turns pairs into the form that is stored.
 type explainer struct {
 	*detector
-	graph *graph.Graph // nil if there would be too many nodes
-	steps int          // that may still be taken in the graph
-}
-
-func (e *explainer) build() error {
-	most := e.opts.MaxGraph
-	if most == 0 {
-		most = 4 << 20
-	}
-	if e.syncs > most || len(e.pairs.races) == 0 {
-		return nil
-	}
-	b := graph.NewBuilder(e.opts.Mode, e.collected)
-	if err := e.replay("graph", b.Add); err != nil {
-		return err
-	}
-	e.graph = b.Graph()
-	return nil
+	steps int // that may still be taken in the graph
 }
 
 func (e *explainer) race(r *race) finding.Race {

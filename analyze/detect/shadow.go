@@ -71,12 +71,29 @@ type past struct {
 // life it belongs to, and then is compared with the life before: so some racy
 // bytes are none, and the pairs decide. No racy byte is missed.
 //
-// Memory is 4 bytes a word in every page touched and 20 for every remembered
-// access, in slabs that the garbage collector does not look into.
+// Most words are touched by one goroutine, or written by one and read by
+// another: two entries, each a segment's number and the bytes it touched, say
+// all, and an access that the segment has made before is seen to be known by one
+// comparison. Other words have a list. Memory is 8 bytes a word in every page
+// touched, 16 for every segment that an entry names, and 24 for each access in a
+// list, all of it memory that the garbage collector does not look into.
 type shadow struct {
 	pages map[uint64]*page
+	cache [cachedPages]cachedPage
 	last  *page // the page used last, number lastN
 	lastN uint64
+
+	epochs  []epoch  // by number; the first two are none
+	spareID []uint32 // numbers that nothing names any more
+	limit   int      // length of epochs at which unused ones are looked for
+	now     []segment
+
+	// The segment that accesses are being made in, its clock and cycle.
+	cur   *segment
+	g     event.G
+	t     hb.Time
+	cycle uint32
+	clock *hb.Clock
 
 	slabs []*[slabLen]cell
 	used  uint32 // cells ever taken, the first is never
@@ -86,13 +103,23 @@ type shadow struct {
 	racy  map[uint64]uint8  // by word
 }
 
-// Words of a page, by number: 0, nothing; else the first cell of a list, or
-// crowded, then the word is in large. A word with racy bytes has flagged set.
-type page [pageWords]uint32
+// A page is words. A word is two entries, or, if the first is listed, the second
+// is a list: 0, nothing; else the number of its first cell; or crowded, then the
+// word is in large. A list of a word with racy bytes has flagged set.
+type page [pageWords][2]uint32
+
+// An entry is bytes (8 bits) and the number of an epoch (24 bits); 0 is none.
+const (
+	entryBytes = 24
+	entryID    = 1<<entryBytes - 1
+
+	listed uint32 = 1
+)
 
 const (
-	pageWords = 512
-	slabLen   = 1 << 14
+	pageWords   = event.Page / 8
+	cachedPages = 1 << 11
+	slabLen     = 1 << 14
 
 	flagged uint32 = 1 << 31
 	crowded uint32 = 1<<31 - 1
@@ -100,6 +127,26 @@ const (
 	// manyCells is the length of the list at which a word becomes a crowd.
 	manyCells = 24
 )
+
+type cachedPage struct {
+	n uint64
+	p *page
+}
+
+// epoch is what the accesses of one kind in one segment and cycle have in common.
+type epoch struct {
+	g     event.G
+	t     hb.Time
+	cycle uint32
+	kind  kind
+}
+
+// segment is a goroutine's last, with the numbers of its epochs.
+type segment struct {
+	t     hb.Time
+	cycle uint32
+	ids   [free + 1]uint32
+}
 
 type cell struct {
 	past
@@ -123,27 +170,132 @@ type crowdKey struct {
 func newShadow() *shadow {
 	return &shadow{
 		pages: map[uint64]*page{}, used: 1,
+		epochs: make([]epoch, 2), limit: 1 << 17,
 		large: map[uint64]*crowd{}, racy: map[uint64]uint8{},
 		lastN: ^uint64(0),
 	}
 }
 
-// word returns the place of a word in its page, nil if there is none and none
-// is to be made.
-func (s *shadow) word(w uint64, make bool) *uint32 {
-	n := w / pageWords
-	if n != s.lastN {
+// apply does what a piece says.
+func (s *shadow) apply(p *piece) {
+	if p.cut {
+		s.cut(p.addr, p.size, p.cycle)
+		return
+	}
+	s.begin(p.g, p.t, p.cycle, &p.clock)
+	if p.run == nil {
+		s.access(p.addr, p.size, p.kind)
+		return
+	}
+	for _, a := range p.run {
+		kd := kind(a & 1) // read, write
+		addr, size := a.Addr(), a.Size()
+		if addr%8+size <= 8 {
+			w := addr / 8
+			s.accessWord(w, s.word(w), 0xff>>(8-size)<<(addr%8), kd)
+			continue
+		}
+		s.access(addr, size, kd)
+	}
+}
+
+// begin says in which segment, cycle and with which clock accesses are made.
+func (s *shadow) begin(g event.G, t hb.Time, cycle uint32, clock *hb.Clock) {
+	s.g, s.t, s.cycle, s.clock = g, t, cycle, clock
+	if len(s.spareID) < 8 && len(s.epochs)+8 > s.limit {
+		s.sweepEpochs()
+	}
+	for int(g) >= len(s.now) {
+		s.now = append(s.now, segment{})
+	}
+	s.cur = &s.now[g]
+	if s.cur.t != t || s.cur.cycle != cycle {
+		*s.cur = segment{t: t, cycle: cycle}
+	}
+}
+
+// id returns the number of the current segment's epoch of a kind.
+func (s *shadow) id(kd kind) uint32 {
+	id := s.cur.ids[kd]
+	if id == 0 {
+		e := epoch{s.g, s.t, s.cycle, kd}
+		if n := len(s.spareID); n > 0 {
+			id = s.spareID[n-1]
+			s.spareID = s.spareID[:n-1]
+			s.epochs[id] = e
+		} else {
+			id = uint32(len(s.epochs))
+			s.epochs = append(s.epochs, e)
+		}
+		s.cur.ids[kd] = id
+	}
+	return id
+}
+
+// sweepEpochs finds the numbers that no entry has. If too few are left, all
+// entries become lists.
+func (s *shadow) sweepEpochs() {
+	used := make([]bool, len(s.epochs))
+	n := 0
+	for _, p := range s.pages {
+		for i := range p {
+			if p[i][0] == listed {
+				continue
+			}
+			for _, v := range p[i] {
+				if id := v & entryID; id != 0 && !used[id] {
+					used[id] = true
+					n++
+				}
+			}
+		}
+	}
+	// A sweep looks at all pages: it must free as much as that is worth.
+	s.limit = min(max(s.limit, 2*n, len(s.pages)*32), entryID-8)
+	if n > entryID/4*3 {
+		for _, p := range s.pages {
+			for i := range p {
+				if p[i] != [2]uint32{} {
+					s.list(&p[i])
+				}
+			}
+		}
+		clear(used)
+	}
+	s.spareID = s.spareID[:0]
+	for id := len(used) - 1; id > int(listed); id-- {
+		if !used[id] {
+			s.spareID = append(s.spareID, uint32(id))
+		}
+	}
+	clear(s.now)
+}
+
+// word returns a word's place.
+func (s *shadow) word(w uint64) *[2]uint32 {
+	if n := w / pageWords; n != s.lastN {
+		s.find(n, true)
+	}
+	return &s.last[w%pageWords]
+}
+
+// find makes page n the last one used, and reports whether there is one. If
+// create is set, there will be.
+func (s *shadow) find(n uint64, create bool) bool {
+	at := &s.cache[(n^n>>11)%cachedPages]
+	if at.p == nil || at.n != n {
 		p := s.pages[n]
 		if p == nil {
-			if !make {
-				return nil
+			if !create {
+				return false
 			}
 			p = new(page)
 			s.pages[n] = p
 		}
-		s.last, s.lastN = p, n
+		*at = cachedPage{n, p}
 	}
-	return &s.last[w%pageWords]
+	s.last, s.lastN = at.p, n
+	return true
 }
 
 func (s *shadow) cell(i uint32) *cell { return &s.slabs[i/slabLen][i%slabLen] }
@@ -183,21 +335,92 @@ func masks(addr, size uint64, f func(w uint64, mask uint8)) {
 	}
 }
 
-// access notes an access by a goroutine with clock c, in its segment t.
-func (s *shadow) access(addr, size uint64, a past, c *hb.Clock) {
-	if addr%8+size <= 8 {
-		a.mask = 0xff >> (8 - size) << (addr % 8)
-		s.accessWord(addr/8, a, c)
-		return
-	}
-	masks(addr, size, func(w uint64, mask uint8) {
-		a.mask = mask
-		s.accessWord(w, a, c)
-	})
+// access notes an access of any size.
+func (s *shadow) access(addr, size uint64, kd kind) {
+	masks(addr, size, func(w uint64, mask uint8) { s.accessWord(w, s.word(w), mask, kd) })
 }
 
-func (s *shadow) accessWord(w uint64, a past, c *hb.Clock) {
-	at := s.word(w, true)
+// accessWord notes an access to bytes of a word.
+func (s *shadow) accessWord(w uint64, at *[2]uint32, mask uint8, kd kind) {
+	x, y := at[0], at[1]
+	if x == listed {
+		s.accessList(w, &at[1], past{s.g, s.t, s.cycle, mask, kd}, s.clock)
+		return
+	}
+	if own := s.cur.ids[kd]; own != 0 && kd != free {
+		own |= uint32(mask) << entryBytes
+		if x&own == own && x&entryID == own&entryID || y&own == own && y&entryID == own&entryID {
+			return
+		}
+	}
+	var racy uint8
+	known := false
+	both := [2]uint32{x, y}
+	for i, v := range both {
+		bytes := uint8(v >> entryBytes)
+		common := bytes & mask
+		if common == 0 {
+			continue
+		}
+		e := &s.epochs[v&entryID]
+		if e.g == s.g && e.t == s.t && mask&^bytes == 0 && 1<<kd&covered[e.kind] != 0 && e.kind != free {
+			// Nothing new, but it now belongs to the newer life.
+			if known = true; e.cycle != s.cycle {
+				both[i] = uint32(bytes)<<entryBytes | s.id(e.kind)
+			}
+			continue
+		}
+		before := e.g == s.g || e.t <= s.clock.At(e.g)
+		if !before && 1<<e.kind&conflicts[kd] != 0 || before && e.kind == free {
+			racy |= common
+		}
+		if before && 1<<e.kind&covered[kd] != 0 {
+			bytes &^= common
+		}
+		if both[i] = uint32(bytes)<<entryBytes | v&entryID; bytes == 0 {
+			both[i] = 0
+		}
+	}
+	*at = both
+	if racy != 0 {
+		s.list(at)
+		s.flag(w, &at[1], racy)
+		s.accessList(w, &at[1], past{s.g, s.t, s.cycle, mask, kd}, s.clock)
+		return
+	}
+	if known {
+		return
+	}
+	own := uint32(mask)<<entryBytes | s.id(kd)
+	for i, v := range both {
+		if v == 0 || v&entryID == own&entryID {
+			at[i] = v | own
+			return
+		}
+	}
+	s.list(at)
+	s.accessList(w, &at[1], past{s.g, s.t, s.cycle, mask, kd}, s.clock)
+}
+
+// list makes a list of a word's entries.
+func (s *shadow) list(at *[2]uint32) {
+	if at[0] == listed {
+		return
+	}
+	both := *at
+	*at = [2]uint32{listed, 0}
+	for _, v := range both {
+		if v != 0 {
+			e := &s.epochs[v&entryID]
+			i := s.take()
+			*s.cell(i) = cell{past{e.g, e.t, e.cycle, uint8(v >> entryBytes), e.kind}, at[1]}
+			at[1] = i
+		}
+	}
+}
+
+// accessList notes an access to bytes of a word that has a list.
+func (s *shadow) accessList(w uint64, at *uint32, a past, c *hb.Clock) {
 	ref := *at
 	if ref&flagged != 0 {
 		if a.mask &^= s.racy[w]; a.mask == 0 {
@@ -225,8 +448,13 @@ func (s *shadow) accessWord(w uint64, a past, c *hb.Clock) {
 			prev, i, n = i, next, n+1
 			continue
 		}
+		against := 1<<e.kind&conflicts[a.kind] != 0
+		if !against && e.g != a.g && e.kind != free && n < manyCells/2 {
+			prev, i, n = i, next, n+1 // of no interest; whether it is covered can be found out later
+			continue
+		}
 		before := e.g == a.g || e.t <= c.At(e.g)
-		if !before && 1<<e.kind&conflicts[a.kind] != 0 || before && e.kind == free {
+		if !before && against || before && e.kind == free {
 			racy |= both
 		}
 		if before && 1<<e.kind&covered[a.kind] != 0 {
@@ -373,12 +601,12 @@ func (s *shadow) cut(addr, size uint64, cycle uint32) {
 
 // cutWords cuts the words from first to last, all of one page.
 func (s *shadow) cutWords(addr, size, first, last uint64, cycle uint32) {
-	if s.word(first, false) == nil {
+	if !s.find(first/pageWords, false) {
 		return
 	}
 	for w := first; w <= last; w++ {
-		at := s.word(w, false)
-		if *at&^flagged == 0 {
+		at := &s.last[w%pageWords]
+		if at[0]|at[1] == 0 {
 			continue
 		}
 		mask := uint8(0xff)
@@ -388,11 +616,27 @@ func (s *shadow) cutWords(addr, size, first, last uint64, cycle uint32) {
 		if w == (addr+size-1)/8 {
 			mask &= 0xff >> (7 - (addr+size-1)%8)
 		}
-		s.cutWord(w, at, mask, cycle)
+		if at[0] == listed {
+			if s.cutWord(w, &at[1], mask, cycle); at[1] == 0 {
+				at[0] = 0
+			}
+			continue
+		}
+		for i, v := range at {
+			if v != 0 && s.epochs[v&entryID].cycle < cycle {
+				if v &^= uint32(mask) << entryBytes; v>>entryBytes == 0 {
+					v = 0
+				}
+				at[i] = v
+			}
+		}
 	}
 }
 
 func (s *shadow) cutWord(w uint64, at *uint32, mask uint8, cycle uint32) {
+	if *at&^flagged == 0 {
+		return
+	}
 	if *at&^flagged == crowded {
 		k := s.large[w]
 		for kd := range k {

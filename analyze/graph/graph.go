@@ -160,9 +160,10 @@ func NewBuilder(mode hb.Mode, collected bool) *Builder {
 // Clocks returns the clocks after the last event.
 func (b *Builder) Clocks() *hb.State { return b.clocks }
 
-// Add adds the next event. Plain accesses and lives of memory are no nodes.
-func (b *Builder) Add(e *event.Event) {
-	b.seq++
+// Add adds the next event, at place seq of the replay, from 1. Plain accesses and
+// lives of memory are no nodes, and may be left out.
+func (b *Builder) Add(e *event.Event, seq uint64) {
+	b.seq = seq
 	switch e.Op {
 	case event.Read, event.Write, event.Free, event.LifeCut, event.MisuseRead, event.MisuseWrite:
 		return
@@ -248,8 +249,10 @@ func (t *tracer) Meet(sender event.G, v int32) {
 // Of builds the graph of a whole execution.
 func Of(src event.Source, mode hb.Mode) (*Graph, error) {
 	b := NewBuilder(mode, src.Collected())
+	var seq uint64
 	err := src.Replay(func(e *event.Event) bool {
-		b.Add(e)
+		seq++
+		b.Add(e, seq)
 		return true
 	})
 	return b.Graph(), err

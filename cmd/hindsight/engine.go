@@ -131,6 +131,7 @@ func (o *options) mode() hb.Mode {
 func (a *app) find(x *execution) (*finding.Result, error) {
 	o := analyze.Options{
 		Order:    a.mode(),
+		Jobs:     a.jobs,
 		Progress: func(pass string, events uint64) { a.progress.set("%s: %d events", pass, events) },
 	}
 	if x.recording == nil {

@@ -1,0 +1,38 @@
+// Bench measures what Hindsight costs and prints it as tables, which are what the
+// tables in docs/performance.md are made of.
+//
+// Usage:
+//
+//	bench analysis [flags] [trace...]
+//
+// "bench analysis" measures the analysis of recordings: of the given ones, and of
+// made-up ones of growing length and of growing numbers of goroutines.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/pflag"
+)
+
+// subcommands are what can be measured.
+var subcommands = map[string]func(args []string, out io.Writer) error{
+	"analysis": runAnalysis,
+}
+
+func main() {
+	if len(os.Args) < 2 || subcommands[os.Args[1]] == nil {
+		fmt.Fprintln(os.Stderr, "usage: bench analysis [flags] [trace...]")
+		os.Exit(2)
+	}
+	err := subcommands[os.Args[1]](os.Args[2:], os.Stdout)
+	switch {
+	case errors.Is(err, pflag.ErrHelp):
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
