@@ -47,6 +47,7 @@ type page struct {
 	Coverage   []string
 	Rules      []ruleView
 	Result     *finding.Result
+	Many       bool // so many that only those in sight are laid out
 }
 
 type runView struct {
@@ -148,6 +149,7 @@ func newPage(r *finding.Result) *page {
 		Coverage: visibleAll(coverageNotes(r.Coverage)),
 		Redacted: redactionText(r.Redaction),
 		Result:   r,
+		Many:     len(r.Races) > 20,
 	}
 	if !r.Coverage.Complete || !r.Coverage.Instrumented || len(r.Coverage.NotInstrumented) > 0 {
 		p.Banner = p.Coverage[:min(len(p.Coverage), 4)]

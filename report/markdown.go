@@ -109,7 +109,11 @@ func mdRace(b *strings.Builder, rank int, r *finding.Race, ids numbers) {
 	fmt.Fprintf(b, "%s%s, %s and %s\n\n", heading, mdCode(objectName(r.Object)), mdCode(title(later)), mdCode(title(earlier)))
 	fmt.Fprintf(b, "Id %s: %s.\n\n", mdCode(Visible(r.ID)), mdText(strings.Join(raceTags(r), ", ")))
 	if r.Why != "" {
-		fmt.Fprintf(b, "**Why nothing orders them:** %s\n\n", mdText(visibleText(r.Why)))
+		why := "Why nothing orders them"
+		if r.Tier != "observed" {
+			why = "Why their order was chance"
+		}
+		fmt.Fprintf(b, "**%s:** %s\n\n", why, mdText(visibleText(r.Why)))
 	}
 	if text := missing(r); text != "" {
 		fmt.Fprintf(b, "**What would order them:** %s\n\n", mdText(text))
