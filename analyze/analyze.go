@@ -9,6 +9,8 @@ import (
 	"github.com/hindsight-go/hindsight/analyze/event"
 	"github.com/hindsight-go/hindsight/analyze/finding"
 	"github.com/hindsight-go/hindsight/analyze/hb"
+	"github.com/hindsight-go/hindsight/analyze/predict"
+	"github.com/hindsight-go/hindsight/analyze/witness"
 )
 
 // Options say how to analyze, and what is known of the execution besides its
@@ -24,6 +26,13 @@ type Options struct {
 	Jobs     int
 	Stop     func() bool
 	MaxGraph int
+	// Predict, PredictStrict and PredictBudget are for races of other
+	// schedules: see predict.Options.
+	Predict       predict.Level
+	PredictStrict bool
+	PredictBudget uint64
+	// Witness, if set, is called with every witness of the result.
+	Witness func(*finding.Steps, *witness.Witness)
 }
 
 // Whole is the coverage of an execution of which all is known, such as an
@@ -60,8 +69,33 @@ func Source(src event.Source, o Options) (*finding.Result, error) {
 	if r.Coverage.Notes == nil {
 		r.Coverage.Notes = []string{}
 	}
+	if err := foresee(src, r, &o); err != nil {
+		return nil, err
+	}
 	r.Finish()
 	return r, nil
+}
+
+// foresee adds to a result what other schedules would have shown.
+func foresee(src event.Source, r *finding.Result, o *Options) error {
+	if o.Predict == predict.Off {
+		return nil
+	}
+	found, err := predict.Run(src, r.Races, r.Findings, predict.Options{
+		Level: o.Predict, Strict: o.PredictStrict, Budget: o.PredictBudget, Mode: o.Order, Progress: o.Progress,
+	})
+	if err != nil {
+		return err
+	}
+	r.Races = append(r.Races, found.Races...)
+	r.Findings = append(r.Findings, found.Findings...)
+	r.Prediction = &found.Summary
+	if o.Witness != nil {
+		for steps, w := range found.Witnesses {
+			o.Witness(steps, w)
+		}
+	}
+	return nil
 }
 
 var errNothing = errors.New("no results to merge")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hindsight-go/hindsight/analyze/finding"
 	"github.com/hindsight-go/hindsight/analyze/hb"
+	"github.com/hindsight-go/hindsight/analyze/predict"
 	"github.com/hindsight-go/hindsight/analyze/script"
 )
 
@@ -33,7 +34,10 @@ func TestLitmus(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatal("no litmus scripts", err)
 	}
-	verdicts := map[string]string{"none": finding.None, "race": finding.Races, "misuse": finding.Findings}
+	verdicts := map[string]string{
+		"none": finding.None, "race": finding.Races, "misuse": finding.Findings,
+		"predicted": finding.None, "deep": finding.None, // see TestPredictedLitmus
+	}
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), ".hbt")
 		t.Run(name, func(t *testing.T) {
@@ -70,6 +74,63 @@ func TestLitmus(t *testing.T) {
 			}
 			if again := analyzed(t, printed.String(), hb.Model); encoded(again) != encoded(r) {
 				t.Errorf("printed script differs:\n%s", &printed)
+			}
+		})
+	}
+}
+
+// What is predicted from litmus scripts, besides from those whose verdict says so.
+var predicted = map[string]string{
+	"22-reader-writer-reader-none": "the sections of the readers may overlap without the writer's in between",
+	"23-unlock-by-third-none":      "the third goroutine may unlock before anybody has locked",
+	"27-add-wait-race":             "both Dones may come before the second Add (a deep search tells)",
+}
+
+// Of a script whose verdict is "predicted", a fast search finds the race; where
+// it is "deep", only a deep one does.
+func TestPredictedLitmus(t *testing.T) {
+	files, err := filepath.Glob("testdata/litmus/*.hbt")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no litmus scripts", err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".hbt")
+		t.Run(name, func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, level := range []predict.Level{predict.Fast, predict.Deep} {
+				s, err := script.Parse(bytes.NewReader(text))
+				if err != nil {
+					t.Fatal(err)
+				}
+				r, err := Source(s, Options{Coverage: Whole(0), Predict: level})
+				if err != nil {
+					t.Fatal(err)
+				}
+				found := 0
+				for _, x := range r.Races {
+					if x.Tier == "predicted" {
+						found++
+						if x.Witness != "checked" || len(x.Steps.Steps) < 2 || len(x.Steps.Assumptions) == 0 {
+							t.Errorf("incomplete: %+v", x)
+						}
+					}
+				}
+				for _, x := range r.Findings {
+					if x.Tier == "predicted" {
+						found++
+					}
+				}
+				_, listed := predicted[name]
+				if listed && level == predict.Fast {
+					continue
+				}
+				want := listed || strings.HasSuffix(name, "-predicted") || strings.HasSuffix(name, "-deep") && level == predict.Deep
+				if want != (found > 0) {
+					t.Errorf("%v: %d predictions", level, found)
+				}
 			}
 		})
 	}

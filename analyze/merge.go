@@ -54,6 +54,7 @@ func Merge(results ...*finding.Result) (*finding.Result, error) {
 			}
 		}
 		mergeCoverage(&out.Coverage, &r.Coverage)
+		out.Prediction = mergePrediction(out.Prediction, r.Prediction)
 		out.Suppressed = append(out.Suppressed, r.Suppressed...)
 		out.Omitted = mergeOmitted(out.Omitted, r.Omitted)
 		out.Tool = max(out.Tool, r.Tool)
@@ -150,6 +151,17 @@ func mergeCoverage(to, c *finding.Coverage) {
 	to.Foreign += c.Foreign
 	to.NotInstrumented = union(to.NotInstrumented, c.NotInstrumented)
 	to.Notes = union(to.Notes, c.Notes)
+}
+
+// mergePrediction adds up; of different levels, that of less effort counts.
+func mergePrediction(to, p *finding.Prediction) *finding.Prediction {
+	if to == nil || p == nil {
+		return cmp.Or(to, p)
+	}
+	return &finding.Prediction{
+		Level: max(to.Level, p.Level), // "deep" < "fast"
+		Tried: to.Tried + p.Tried, Found: to.Found + p.Found, Undecided: to.Undecided + p.Undecided, Untried: to.Untried + p.Untried,
+	}
 }
 
 func union(a, b []string) []string {

@@ -115,7 +115,7 @@ var vocabulary = map[string]bool{
 	"Result.Schema": true, "Result.Verdict": true, "Result.Order": true, "Result.Redaction": true,
 	"Race.ID": true, "Race.Tier": true, "Race.Witness": true, "Race.Kind": true, "Object.Kind": true,
 	"Finding.ID": true, "Finding.Rule": true, "Finding.Severity": true, "Finding.Tier": true, "Finding.Witness": true,
-	"Suppressed.ID": true, "Suppressed.Rule": true, "OmittedRace.ID": true,
+	"Prediction.Level": true, "Suppressed.ID": true, "Suppressed.Rule": true, "OmittedRace.ID": true,
 	"Access.Op": true, "Node.Op": true, "Point.Op": true, "Edge.Kind": true,
 	"Access.Goroutine": true, "Access.Creator": true, "Object.AllocatedBy": true, "Node.Goroutine": true, "Point.Goroutine": true, "Step.Goroutine": true,
 	"Run.GoVersion": true, "Run.GOOS": true, "Run.GOARCH": true, "Run.Start": true, "Run.Dirs": true, "Run.Machine": true,

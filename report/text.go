@@ -217,7 +217,7 @@ func witnessText(b *strings.Builder, steps *finding.Steps, witness string) {
 	if w == nil {
 		return
 	}
-	b.WriteString("  Schedule    the same events, in an order in which they race:\n")
+	b.WriteString("  Schedule    events of this run, in an order that shows it:\n")
 	for i, step := range w.Steps {
 		fmt.Fprintf(b, "    %3d. %s %s\n", i+1, step[0], step[1])
 	}

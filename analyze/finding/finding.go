@@ -194,6 +194,15 @@ type Run struct {
 	Machine *machine.Names    `json:"machine,omitempty"` // where the program was built
 }
 
+// Prediction says how far other schedules were looked for.
+type Prediction struct {
+	Level     string `json:"level"`     // fast, deep
+	Tried     int    `json:"tried"`     // pairs of places for which a witness was looked for
+	Found     int    `json:"found"`     // of these
+	Undecided int    `json:"undecided"` // of these: the budget ended first
+	Untried   uint64 `json:"untried"`   // pairs of accesses, beyond the bounds of what is kept
+}
+
 // Result is the outcome of one command over one or several traces.
 type Result struct {
 	Schema     string       `json:"schema"`
@@ -205,8 +214,9 @@ type Result struct {
 	Suppressed []Suppressed `json:"suppressed"`
 	Coverage   Coverage     `json:"coverage"`
 	Runs       []Run        `json:"runs"`
-	Omitted    *Omitted     `json:"omitted,omitempty"`   // only in what a page holds
-	Redaction  string       `json:"redaction,omitempty"` // what has been taken out: team, public
+	Prediction *Prediction  `json:"prediction,omitempty"` // nil: off
+	Omitted    *Omitted     `json:"omitted,omitempty"`    // only in what a page holds
+	Redaction  string       `json:"redaction,omitempty"`  // what has been taken out: team, public
 }
 
 // Suppressed is a race or a finding that the user does not want to hear of. It

@@ -154,7 +154,7 @@ What is not seen need not be fixed: another run may take other paths.
 
 The exit status is 66 if something is new, not counting notes; else 65 if one of the
 two allows no verdict; else 0.`,
-			flags: []string{"output", "order", "predict", "jobs"},
+			flags: []string{"output", "order", "predict", "predict-strict", "predict-budget", "jobs"},
 		},
 		{
 			name: "merge", synopsis: "[flags] RESULT...", run: runMerge,
@@ -189,8 +189,13 @@ did, in an order in which it can have happened. "hindsight analyze" reads it.
 
 	hindsight dump server.trace | grep 'write main.counter'
 
+With --witness it writes the schedule that shows a predicted race, at whose end
+both accesses happen: a part of the recording in another order.
+
+	hindsight dump --witness=3f2a9c01b2d4 bug.hbt >race.hbt
+
 The exit status is 65 if the recording was cut short, else 0.`,
-			flags: []string{"output"},
+			flags: []string{"output", "witness", "order", "predict", "predict-strict", "predict-budget"},
 		},
 		{
 			name: "version", run: runVersion,

@@ -10,8 +10,10 @@ import (
 	"github.com/hindsight-go/hindsight/analyze/event"
 	"github.com/hindsight-go/hindsight/analyze/finding"
 	"github.com/hindsight-go/hindsight/analyze/hb"
+	"github.com/hindsight-go/hindsight/analyze/predict"
 	"github.com/hindsight-go/hindsight/analyze/recording"
 	"github.com/hindsight-go/hindsight/analyze/script"
+	"github.com/hindsight-go/hindsight/analyze/witness"
 	"github.com/hindsight-go/hindsight/report"
 )
 
@@ -73,7 +75,13 @@ func runDump(a *app, args []string) (int, error) {
 		return 0, err
 	}
 	defer x.Close()
-	if err := a.writeOutput(a.stdout, func(w io.Writer) error { return script.Print(w, x) }); err != nil {
+	var src event.Source = x
+	if a.witness != "" {
+		if src, err = a.findWitness(x); err != nil {
+			return 0, fmt.Errorf("%s: %w", args[0], err)
+		}
+	}
+	if err := a.writeOutput(a.stdout, func(w io.Writer) error { return script.Print(w, src) }); err != nil {
 		return 0, err
 	}
 	if x.cut() {
@@ -118,6 +126,35 @@ func runGraph(a *app, args []string) (int, error) {
 	return exitClean, nil
 }
 
+// findWitness is the schedule of a race or finding, as an execution.
+func (a *app) findWitness(x *execution) (event.Source, error) {
+	witnesses := map[*finding.Steps]*witness.Witness{}
+	a.took = func(s *finding.Steps, w *witness.Witness) { witnesses[s] = w }
+	result, err := a.find(x)
+	if err != nil {
+		return nil, err
+	}
+	steps, found := (*finding.Steps)(nil), false
+	for i := range result.Races {
+		if r := &result.Races[i]; r.ID == a.witness {
+			steps, found = r.Steps, true
+		}
+	}
+	for i := range result.Findings {
+		if f := &result.Findings[i]; f.ID == a.witness {
+			steps, found = f.Steps, true
+		}
+	}
+	switch w := witnesses[steps]; {
+	case !found:
+		return nil, fmt.Errorf("no race or finding has the id %s", a.witness)
+	case w == nil:
+		return nil, fmt.Errorf("%s has no witness", a.witness)
+	default:
+		return witness.Source(x.Source, w), nil
+	}
+}
+
 // mode is what orders; check has seen to it that it is known.
 func (o *options) mode() hb.Mode {
 	mode, err := hb.ParseMode(o.order)
@@ -129,10 +166,18 @@ func (o *options) mode() hb.Mode {
 
 // find analyzes one execution.
 func (a *app) find(x *execution) (*finding.Result, error) {
+	level, err := predict.ParseLevel(a.predict)
+	if err != nil && a.predict != "" {
+		return nil, err
+	}
 	o := analyze.Options{
-		Order:    a.mode(),
-		Jobs:     a.jobs,
-		Progress: func(pass string, events uint64) { a.progress.set("%s: %d events", pass, events) },
+		Order:         a.mode(),
+		Jobs:          a.jobs,
+		Predict:       level,
+		PredictStrict: a.strict,
+		PredictBudget: a.budget,
+		Witness:       a.took,
+		Progress:      func(pass string, events uint64) { a.progress.set("%s: %d events", pass, events) },
 	}
 	if x.recording == nil {
 		var events uint64

@@ -22,6 +22,8 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"github.com/hindsight-go/hindsight/analyze/finding"
+	"github.com/hindsight-go/hindsight/analyze/witness"
 	"github.com/hindsight-go/hindsight/collect/toolchain"
 	"github.com/spf13/pflag"
 )
@@ -51,6 +53,7 @@ type app struct {
 	temp           temp
 	sources        *sources
 	progress       *progress
+	took           func(*finding.Steps, *witness.Witness) // see analyze.Options
 }
 
 // note tells the user something on standard error.

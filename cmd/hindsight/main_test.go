@@ -79,7 +79,7 @@ func TestUsage(t *testing.T) {
 		{"graph", "graph needs one trace"},
 		{"graph --format=html x", "dot and svg"},
 		{"graph --output=x.html x", "dot and svg"},
-		{"analyze --predict=deep x", "not available yet"},
+		{"analyze --predict=far x", "unknown level"},
 		{"run --format=json .", "needs --output"},
 		{"test --output=- .", "needs --output"},
 		{"version x", "version takes no arguments"},

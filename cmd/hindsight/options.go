@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/hindsight-go/hindsight/analyze/hb"
+	"github.com/hindsight-go/hindsight/analyze/predict"
 	"github.com/hindsight-go/hindsight/collect/machine"
 	"github.com/hindsight-go/hindsight/report"
 	"github.com/spf13/pflag"
@@ -22,6 +23,9 @@ type options struct {
 	trace    string
 	packages []string
 	predict  string
+	strict   bool   // --predict-strict
+	budget   uint64 // --predict-budget
+	witness  string
 	record   string
 	suppress []string
 	baseline string
@@ -34,7 +38,7 @@ type options struct {
 // Flags that commands share.
 var (
 	recordFlags = []string{"trace", "packages", "record"}
-	reportFlags = slices.Concat([]string{"format", "output", "order", "predict", "source", "jobs"}, outputFlags)
+	reportFlags = slices.Concat([]string{"format", "output", "order", "predict", "predict-strict", "predict-budget", "source", "jobs"}, outputFlags)
 	outputFlags = []string{"suppress", "baseline", "redact", "max-size", "split"}
 )
 
@@ -57,7 +61,13 @@ func (o *options) define(flags *pflag.FlagSet, c *command) {
 		case "jobs":
 			flags.IntVar(&o.jobs, name, 0, "analyze with `N` threads (default: as many as there are processors)")
 		case "predict":
-			flags.StringVar(&o.predict, name, "off", "`MODE` of the search for races of other schedules: off")
+			flags.StringVar(&o.predict, name, "fast", "`MODE` of the search for races of other schedules: off, fast or deep")
+		case "predict-strict":
+			flags.BoolVar(&o.strict, name, false, "predict nothing that rests on what a racy read saw")
+		case "predict-budget":
+			flags.Uint64Var(&o.budget, name, 0, "take at most `N` steps to predict (default: 30 million, deep 300 million)")
+		case "witness":
+			flags.StringVar(&o.witness, name, "", "write the schedule that shows the race or finding of this `ID`")
 		case "record":
 			flags.StringVar(&o.record, name, "full", "`MODE` of recording: full")
 		case "trace":
@@ -102,10 +112,11 @@ func (o *options) check() error {
 	if _, err := hb.ParseMode(o.order); o.order != "" && err != nil {
 		return usage("--order: %v", err)
 	}
-	for _, later := range [...]struct{ flag, value, known string }{{"predict", o.predict, "off"}, {"record", o.record, "full"}} {
-		if later.value != "" && later.value != later.known {
-			return usage("--%s=%s is not available yet: want %s", later.flag, later.value, later.known)
-		}
+	if _, err := predict.ParseLevel(o.predict); o.predict != "" && err != nil {
+		return usage("--predict: %v", err)
+	}
+	if o.record != "" && o.record != "full" {
+		return usage("--record=%s is not available yet: want full", o.record)
 	}
 	if _, err := report.ParseRedaction(o.redact); o.redact != "" && err != nil {
 		return usage("--redact: %v", err)

@@ -1,0 +1,413 @@
+// Package predict finds what other schedules of the recorded events would have
+// shown: races between accesses that only this execution's order of locks,
+// channel operations or WaitGroups kept apart, and misuse of primitives of the
+// same sort. Nothing is reported that package witness has not replayed.
+package predict
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/hindsight-go/hindsight/analyze/event"
+	"github.com/hindsight-go/hindsight/analyze/finding"
+	"github.com/hindsight-go/hindsight/analyze/hb"
+	"github.com/hindsight-go/hindsight/analyze/witness"
+)
+
+// Level is how hard to look.
+type Level uint8
+
+// The levels.
+const (
+	Off  Level = iota
+	Fast       // schedules in which everything that happens does so in recorded order
+	Deep       // others as well: reversals, and all schedules of small windows
+)
+
+var levelNames = [...]string{Off: "off", Fast: "fast", Deep: "deep"}
+
+func (l Level) String() string { return levelNames[l] }
+
+// ParseLevel returns the level of a name.
+func ParseLevel(name string) (Level, error) {
+	for l, n := range levelNames {
+		if n == name {
+			return Level(l), nil
+		}
+	}
+	return Off, fmt.Errorf("unknown level %q (off, fast or deep)", name)
+}
+
+// Options say how to look.
+type Options struct {
+	Level  Level
+	Strict bool   // accept no witness with racy reads or swapped values before the accesses
+	Budget uint64 // steps; 0: DefaultBudget of the level
+	Mode   hb.Mode
+	// Progress, if set, is called now and then with the pass and the number of
+	// events seen in it.
+	Progress func(pass string, events uint64)
+}
+
+// DefaultBudget is the number of closure steps and search states that a level
+// takes at most.
+func DefaultBudget(l Level) uint64 {
+	if l == Deep {
+		return 300_000_000
+	}
+	return 30_000_000
+}
+
+// Report is what was found. Ids are not yet given.
+type Report struct {
+	Races    []finding.Race    // predicted
+	Findings []finding.Finding // predicted
+	Summary  finding.Prediction
+	// Witnesses are those of all races and findings, predicted and observed.
+	Witnesses map[*finding.Steps]*witness.Witness
+}
+
+// Run predicts from a recording. The races and findings that were observed in
+// it get witnesses as well, where they have one.
+func Run(src event.Source, races []finding.Race, findings []finding.Finding, o Options) (*Report, error) {
+	p := &predictor{src: src, opts: o, budget: cmp.Or(o.Budget, DefaultBudget(o.Level))}
+	if err := p.collect(races, findings); err != nil {
+		return nil, err
+	}
+	if err := p.solve(); err != nil {
+		return nil, err
+	}
+	if o.Level == Deep {
+		if err := p.deepen(); err != nil {
+			return nil, err
+		}
+	}
+	return p.report()
+}
+
+type predictor struct {
+	src     event.Source
+	opts    Options
+	budget  uint64
+	c       *collector
+	closure *closure
+	checker *witness.Checker
+	quests  []*quest
+}
+
+// quest is the search for one witness.
+type quest struct {
+	spot     *spot
+	claim    *claim
+	race     *finding.Race    // observed
+	finding  *finding.Finding // observed
+	attempts []attempt
+
+	next     int // attempts and ways to try them that have been tried
+	way      int
+	proposed *witness.Witness
+	racy     int
+	attempt  attempt // that was proposed
+	found    *witness.Witness
+	plan     *witness.Witness // the same events in an order of few steps, checked as well; nil: none
+	swapped  int
+	cut      bool // the budget did not suffice
+	// undecided is set where a deep search has not seen all schedules.
+	undecided bool
+}
+
+// collect replays the recording twice.
+func (p *predictor) collect(races []finding.Race, findings []finding.Finding) error {
+	shared := newSharing(p.src.Collected())
+	if err := p.replay("sharing", shared.add); err != nil {
+		return err
+	}
+	c := newCollector(p.src, p.opts.Mode, shared)
+	c.swaps = p.opts.Level == Deep && !p.opts.Strict
+	p.c = c
+	want := func(a *finding.Access) *access {
+		key := wantedKey{a.Goroutine, a.Event}
+		if c.wanted[key] == nil {
+			c.wanted[key] = &access{}
+		}
+		return c.wanted[key]
+	}
+	type shown struct {
+		q      *quest
+		events []*access
+		goal   witness.Goal
+	}
+	var observed []shown
+	for i := range races {
+		r := &races[i]
+		observed = append(observed, shown{&quest{race: r}, []*access{want(&r.Accesses[0]), want(&r.Accesses[1])}, witness.Race})
+	}
+	for i := range findings {
+		f := &findings[i]
+		goal, known := map[string]witness.Goal{"HB010": witness.SendClosed, "HB030": witness.AddWait}[f.Rule]
+		if !known || len(f.Events) != 2 {
+			continue
+		}
+		first, second := &f.Events[0], &f.Events[1]
+		if first.Op == "send" || first.Op == "wait" {
+			first, second = second, first
+		}
+		observed = append(observed, shown{&quest{finding: f}, []*access{want(first), want(second)}, goal})
+	}
+	if err := p.replay("prediction", c.add); err != nil {
+		return err
+	}
+	for _, s := range observed {
+		a := attempt{goal: s.goal}
+		for _, e := range s.events {
+			a.events = append(a.events, *e)
+		}
+		s.q.attempts = []attempt{a}
+		p.quests = append(p.quests, s.q)
+	}
+	p.addSpots()
+	c.claimCycles()
+	for _, x := range c.misuse.order {
+		p.quests = append(p.quests, &quest{claim: x, attempts: x.attempts})
+	}
+	return nil
+}
+
+// addSpots adds the pairs of lines that may race, in recorded order.
+func (p *predictor) addSpots() {
+	spots := slices.DeleteFunc(slices.Collect(maps.Values(p.c.spots)), func(s *spot) bool {
+		return s.observed || len(s.pairs) == 0
+	})
+	slices.SortFunc(spots, func(x, y *spot) int {
+		a, b := &x.pairs[0], &y.pairs[0]
+		return cmp.Or(cmp.Compare(a.b.pos, b.b.pos), cmp.Compare(a.a.pos, b.a.pos), cmp.Compare(x.a, y.a), cmp.Compare(x.b, y.b), cmp.Compare(x.object, y.object))
+	})
+	for _, s := range spots {
+		q := &quest{spot: s}
+		// Writes first: a race of two writes is the stronger one.
+		slices.SortStableFunc(s.pairs, func(x, y pair) int { return rank(x) - rank(y) })
+		for _, x := range s.pairs {
+			q.attempts = append(q.attempts, attempt{witness.Race, []access{x.a, x.b}})
+		}
+		p.quests = append(p.quests, q)
+	}
+}
+
+func rank(x pair) int {
+	if writes(x.a.op) && writes(x.b.op) {
+		return 0
+	}
+	return 1
+}
+
+func (p *predictor) replay(pass string, f func(*event.Event)) error {
+	var n uint64
+	return p.src.Replay(func(e *event.Event) bool {
+		if n++; n%(1<<16) == 0 && p.opts.Progress != nil {
+			p.opts.Progress(pass, n)
+		}
+		f(e)
+		return true
+	})
+}
+
+// maxRounds is how often witnesses are proposed and checked. The checker
+// rarely refuses one.
+const maxRounds = 4
+
+// solve proposes witnesses and has them checked.
+func (p *predictor) solve() error {
+	if len(p.quests) == 0 {
+		return nil
+	}
+	p.closure = newClosure(p.c.trace)
+	p.closure.strict = p.opts.Strict
+	p.closure.limit = p.budget
+	for range maxRounds {
+		var proposed []*quest
+		for _, q := range p.quests {
+			if q.found == nil && p.propose(q) {
+				proposed = append(proposed, q)
+			}
+		}
+		if len(proposed) == 0 {
+			break
+		}
+		if err := p.check(proposed); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// check has the proposals of quests checked, and plans for them.
+func (p *predictor) check(quests []*quest) error {
+	if len(quests) == 0 {
+		return nil
+	}
+	if p.checker == nil {
+		var err error
+		if p.checker, err = witness.NewChecker(p.src); err != nil {
+			return err
+		}
+	}
+	var ws []*witness.Witness
+	plans := map[int]*quest{} // by place in ws
+	for _, q := range quests {
+		ws = append(ws, q.proposed)
+		if w := p.plan(q); w != nil {
+			plans[len(ws)] = q
+			ws = append(ws, w)
+		}
+	}
+	verdicts, err := p.checker.Check(ws)
+	if err != nil {
+		return err
+	}
+	at := 0
+	for _, q := range quests {
+		v := verdicts[at]
+		at++
+		_, planned := plans[at]
+		switch {
+		case v.Err != nil:
+			if rejected != nil {
+				rejected(q, v.Err)
+			}
+		case p.opts.Strict && v.Swapped > 0:
+		default:
+			q.found, q.swapped = q.proposed, v.Swapped
+			if q.found.Cut != witness.NoCut {
+				q.plan = q.found
+			} else if planned && verdicts[at].Err == nil && verdicts[at].Swapped == 0 {
+				q.plan = ws[at]
+			}
+		}
+		if planned {
+			at++
+		}
+	}
+	return nil
+}
+
+// rejected, if set, is told of proposals that the checker refuses.
+var rejected func(*quest, error)
+
+// propose finds the next witness that may be one.
+func (p *predictor) propose(q *quest) bool {
+	for ; q.next < len(q.attempts); q.next++ {
+		a := q.attempts[q.next]
+		var targets []target
+		for i := range a.events {
+			targets = append(targets, a.events[i].target())
+		}
+		for q.way < ways {
+			way := q.way
+			q.way++
+			w := p.try(way, targets)
+			if p.closure.steps > p.closure.limit {
+				q.cut = true
+				return false
+			}
+			if w == nil || !p.closure.shows(a.goal, targets) {
+				continue
+			}
+			w.Goal = a.goal
+			for i := range a.events {
+				w.Next = append(w.Next, witness.ID{G: a.events[i].g, Index: a.events[i].index})
+			}
+			q.proposed, q.attempt, q.racy = w, a, p.closure.racy
+			return true
+		}
+		q.way = 0
+	}
+	return false
+}
+
+// The ways to look for a witness, in the order they are tried.
+const (
+	inOrder   = iota // all that happens does so in recorded order
+	waitEarly        // but a Wait returns before the Adds of the round it waited for
+	ways
+)
+
+// near is the number of entries up to which a closure begins at the first
+// event. Where it would be longer, it is first tried with all that comes before
+// some event shortly before the targets happening as recorded.
+const near = 1 << 17
+
+// farthest is how many events a witness in an order of its own may reorder.
+const farthest = 1 << 18
+
+func (p *predictor) try(way int, targets []target) *witness.Witness {
+	first, last := targets[0].pos, targets[0].pos
+	for _, t := range targets {
+		first, last = min(first, t.pos), max(last, t.pos)
+	}
+	if last >= p.c.horizon {
+		return nil
+	}
+	for _, base := range p.bases(first, last) {
+		switch way {
+		case inOrder:
+			if p.closure.run(base, targets, nil) {
+				return p.witness()
+			}
+		case waitEarly:
+			if w := p.waitEarly(base, last, targets); w != nil {
+				return w
+			}
+		}
+	}
+	return nil
+}
+
+// bases are the positions from which a closure is tried.
+func (p *predictor) bases(first, last uint64) []uint64 {
+	entries := p.c.entries
+	if p.c.sinceAll(last) <= near {
+		return []uint64{0}
+	}
+	at := p.c.sinceAll(first)
+	bases := []uint64{first}
+	for _, back := range []int{1 << 12, near} {
+		if back < at {
+			bases = append(bases, entries[at-back+1].pos)
+		}
+	}
+	return append(bases, 0)
+}
+
+func (p *predictor) witness() *witness.Witness {
+	return &witness.Witness{Base: p.closure.base, Ends: p.closure.prefixes(), Cut: witness.NoCut}
+}
+
+// waitEarly looks for a schedule in which the Wait that kept the targets apart
+// returns when nothing has been added yet: what it needs comes first, all else
+// after it.
+func (p *predictor) waitEarly(base, last uint64, targets []target) *witness.Witness {
+	c := p.closure
+	if p.c.uncounted || last-base > farthest || c.run(base, targets, nil) || c.wait == 0 {
+		return nil
+	}
+	e := &c.entries[c.wait]
+	wait := c.wait
+	through := []target{{e.g, e.index + 1, e.pos}}
+	if !c.run(base, nil, through) {
+		return nil
+	}
+	head := c.prefixes()
+	c.early = wait
+	ok := c.run(base, targets, through)
+	c.early = 0
+	if !ok {
+		return nil
+	}
+	w := p.witness()
+	w.Cut = c.base
+	w.Order = c.order(nil, head)
+	w.Order = append(w.Order, c.order(head, w.Ends)...)
+	return w
+}

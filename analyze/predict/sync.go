@@ -1,0 +1,299 @@
+package predict
+
+import (
+	"slices"
+
+	"github.com/hindsight-go/hindsight/analyze/event"
+	"github.com/hindsight-go/hindsight/analyze/hb"
+)
+
+// The kinds of objects that have no state of their own in a closure: their
+// operations need single other ones.
+const (
+	aOnce kind = aCond + 1 + iota
+	aGeneric
+	kinds
+)
+
+func kindOf(op event.Op) (kind, bool) {
+	switch op {
+	case event.Lock, event.Unlock, event.RLock, event.RUnlock:
+		return aLock, true
+	case event.Send, event.Recv, event.Close, event.RecvClosed, event.SendClosed, event.CloseClosed,
+		event.DefaultSend, event.DefaultRecv:
+		return aChannel, true
+	case event.Add, event.Wait:
+		return aGroup, true
+	case event.CondSignal, event.CondBroadcast, event.CondWake:
+		return aCond, true
+	case event.Once, event.OnceDone, event.OnceWait:
+		return aOnce, true
+	case event.Acquire, event.Release, event.ReleaseMerge, event.ReleaseAcquire:
+		return aGeneric, true
+	}
+	return 0, false
+}
+
+// inMemory says which spaces are addresses of memory that can be freed.
+func inMemory(s event.Space) bool {
+	switch s {
+	case event.SpaceAddr, event.SpaceChan, event.SpacePool, event.SpaceCond, event.SpaceTimer, event.SpaceFinal:
+		return true
+	}
+	return false
+}
+
+// state returns the object that an event is about.
+func (c *collector) state(e *event.Event, k kind) *syncState {
+	key := objectKey{e.Obj, k}
+	s := c.sync[key]
+	if s == nil {
+		s = &syncState{id: -1}
+		if k < aOnce {
+			s.id = int32(len(c.objects))
+			c.objects = append(c.objects, object{kind: k, cap: e.Cap})
+		}
+		c.sync[key] = s
+		if inMemory(e.Obj.Space) {
+			c.memory.Add(e.Obj.Addr, e.Obj)
+		}
+	}
+	s.cycle = e.Cycle
+	return s
+}
+
+// synchronize takes an event that is no access.
+func (c *collector) synchronize(e *event.Event) {
+	switch e.Op {
+	case event.Go:
+		if e.Child < 0 || e.Child == e.G {
+			return
+		}
+		c.grow(e.Child)
+		if c.starts[e.Child] == 0 {
+			c.starts[e.Child] = c.entry(e, -1)
+		}
+		c.must.Apply(e)
+		return
+	case event.IORead:
+		c.barrier(e)
+		return
+	}
+	k, ok := kindOf(e.Op)
+	if !ok {
+		return
+	}
+	s := c.state(e, k)
+	switch k {
+	case aLock:
+		c.lock(e, s)
+	case aChannel:
+		c.channel(e, s)
+	case aGroup:
+		c.group(e, s)
+	case aCond:
+		c.cond(e, s)
+	case aOnce:
+		c.once(e, s)
+	case aGeneric:
+		c.generic(e, s)
+	}
+}
+
+// barrier is an event that needs all that came before it.
+func (c *collector) barrier(e *event.Event) {
+	if n := c.entry(e, -1); n != 0 {
+		c.entries[n].op = event.IORead
+	}
+}
+
+func (c *collector) lock(e *event.Event, s *syncState) {
+	if e.Op == event.Lock || e.Op == event.RLock {
+		c.cycles.acquire(c, e)
+		if s.read = s.read || e.Op == event.RLock; s.read && e.Op == event.Lock {
+			c.misuse.remember(c, e, aLock)
+		}
+		n := c.entry(e, s.id)
+		s.open = append(s.open, n)
+		c.held[e.G] = append(slices.Clip(c.held[e.G]), held{e.Obj, n, e.Op == event.RLock})
+		return
+	}
+	// Any goroutine may release; of readers it is the one itself, if it is one.
+	i := len(s.open) - 1
+	for ; i >= 0; i-- {
+		a := &c.entries[s.open[i]]
+		if a.g == e.G && (a.op == event.RLock) == (e.Op == event.RUnlock) {
+			break
+		}
+	}
+	if i < 0 {
+		i = slices.IndexFunc(s.open, func(a int32) bool { return (c.entries[a].op == event.RLock) == (e.Op == event.RUnlock) })
+	}
+	if i < 0 { // locked before the recording began
+		c.barrier(e)
+		return
+	}
+	a := s.open[i]
+	s.open = slices.Delete(s.open, i, i+1)
+	c.misuse.unlock(c, e, a)
+	n := c.entry(e, s.id)
+	if a != 0 {
+		c.entries[a].pair = n
+		c.needs(n, a)
+		c.release(c.entries[a].g, e.Obj)
+	}
+}
+
+// release takes a lock from what g holds.
+func (c *collector) release(g event.G, o event.Obj) {
+	all := c.held[g]
+	for i := len(all) - 1; i >= 0; i-- {
+		if all[i].obj == o {
+			c.held[g] = slices.Concat(all[:i], all[i+1:])
+			return
+		}
+	}
+}
+
+func (c *collector) channel(e *event.Event, s *syncState) {
+	o := &c.objects[s.id]
+	o.cap = max(o.cap, e.Cap)
+	switch e.Op {
+	case event.Send:
+		c.misuse.send(c, e, s)
+		n := c.entry(e, s.id)
+		o.sends = append(o.sends, n)
+		s.queued = append(s.queued, n)
+		if e.Cap > 0 {
+			c.mustRelease(e.G, byEntry, uint64(n))
+		}
+	case event.Recv:
+		if len(s.queued) == 0 { // sent before the recording began
+			c.barrier(e)
+			return
+		}
+		from := s.queued[0]
+		s.queued = s.queued[1:]
+		n := c.entry(e, s.id)
+		o.recvs = append(o.recvs, n)
+		if from == 0 || n == 0 {
+			return
+		}
+		c.entries[n].pair, c.entries[from].pair = from, n
+		c.needs(n, from)
+		if e.Cap > 0 {
+			if !c.swaps {
+				c.entryEdge(e.G, from)
+			}
+			return
+		}
+		c.needs(from, n) // they happen together
+		c.must.Apply(&event.Event{Op: event.Send, G: c.entries[from].g, Obj: mustObject(byEntry, uint64(from))})
+		c.must.Apply(&event.Event{Op: event.Recv, G: e.G, Obj: mustObject(byEntry, uint64(from))})
+	case event.Close:
+		c.misuse.close(c, e, s)
+		n := c.entry(e, s.id)
+		if s.closed == 0 {
+			s.closed, o.close = n, n
+		}
+		c.mustRelease(e.G, byEntry, uint64(n))
+	case event.RecvClosed, event.SendClosed, event.CloseClosed:
+		if s.closed == 0 { // closed before the recording began
+			c.barrier(e)
+			return
+		}
+		n := c.entry(e, s.id)
+		c.needs(n, s.closed)
+		c.entryEdge(e.G, s.closed)
+	case event.DefaultSend, event.DefaultRecv:
+		c.entry(e, s.id)
+	}
+}
+
+func (c *collector) group(e *event.Event, s *syncState) {
+	o := &c.objects[s.id]
+	c.misuse.group(c, e, s)
+	n := c.entry(e, s.id)
+	if n == 0 {
+		return
+	}
+	o.round = append(o.round, s.rounds)
+	if e.Op == event.Add {
+		s.count += e.N
+		if s.count == 0 {
+			s.rounds++
+		}
+		if s.count < 0 {
+			c.uncounted = true
+		}
+	}
+	o.count = append(o.count, s.count)
+}
+
+func (c *collector) cond(e *event.Event, s *syncState) {
+	o := &c.objects[s.id]
+	switch e.Op {
+	case event.CondSignal, event.CondBroadcast:
+		n := c.entry(e, s.id)
+		if s.signals == nil {
+			s.signals = map[uint32]int32{}
+		}
+		for i := range uint32(min(e.N, 1<<12)) {
+			s.signals[e.Slot+i] = n
+		}
+	case event.CondWake:
+		by := s.signals[e.Slot]
+		delete(s.signals, e.Slot)
+		if by == 0 {
+			c.barrier(e)
+			return
+		}
+		n := c.entry(e, -1)
+		c.needs(n, by)
+		if o.wakes == nil {
+			o.wakes = map[int32][]parked{}
+		}
+		o.wakes[by] = append(o.wakes[by], parked{e.G, e.Index})
+	}
+}
+
+func (c *collector) once(e *event.Event, s *syncState) {
+	n := c.entry(e, -1)
+	switch e.Op {
+	case event.OnceDone:
+		s.done = n
+		c.mustRelease(e.G, byEntry, uint64(n))
+	case event.OnceWait:
+		if s.done == 0 {
+			c.barrier(e)
+			return
+		}
+		c.needs(n, s.done)
+		c.entryEdge(e.G, s.done)
+	}
+}
+
+// generic operations need what was released last, and a release that adds to
+// others needs these.
+func (c *collector) generic(e *event.Event, s *syncState) {
+	switch {
+	case e.Op == event.Acquire && (e.Obj.Space == event.SpaceFinal || e.Obj.Space == event.SpaceBubble):
+		c.barrier(e)
+		return
+	case e.Op == event.Acquire && s.done == 0:
+		return
+	}
+	n := c.entry(e, -1)
+	if e.Op != event.Release {
+		c.needs(n, s.done)
+		c.entryEdge(e.G, s.done)
+	}
+	if e.Op != event.Acquire {
+		s.done = n
+		c.mustRelease(e.G, byEntry, uint64(n))
+	}
+}
+
+// ordered reports whether an event of a goroutine in an epoch comes before the
+// present one of g in every schedule.
+func (c *collector) ordered(ep hb.Epoch, g event.G) bool { return c.must.Clock(g).Knows(ep) }
