@@ -121,7 +121,7 @@ func zshScript(b *strings.Builder) {
 		}
 		b.WriteString(" \\\n\t\t\t" + shellQuote(argument) + " ;;\n")
 	}
-	b.WriteString("\tesac\n}\nif [[ $funcstack[1] == _hindsight ]]; then\n\t_hindsight\nelse\n\tcompdef _hindsight hindsight\nfi\n")
+	b.WriteString("\tesac\n}\nif [[ $funcstack[1] == _hindsight ]]; then\n\t_hindsight\nelse\n\t(($+functions[compdef])) || { autoload -U compinit && compinit -i }\n\tcompdef _hindsight hindsight\nfi\n")
 }
 
 func fishScript(b *strings.Builder) {

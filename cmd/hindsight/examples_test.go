@@ -63,7 +63,7 @@ func TestExamples(t *testing.T) {
 			t.Fatal(stderr)
 		}
 	}
-	environment := append(os.Environ(), asHindsight+"=1", "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	environment := append(os.Environ(), asHindsight+"=1", "ZDOTDIR="+bin, "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 
 	ran := 0
 	for _, line := range lines {

@@ -265,4 +265,15 @@ func TestMan(t *testing.T) {
 			t.Errorf("line %d is a request: %q", i+1, line)
 		}
 	}
+	groff, err := exec.LookPath("groff")
+	if err != nil {
+		t.Skip("there is no groff: what it says of the page is not tested")
+	}
+	cmd := exec.Command(groff, "-man", "-Tascii", "-P-cbou", "-ww")
+	cmd.Stdin = strings.NewReader(page)
+	var warnings strings.Builder
+	cmd.Stderr = &warnings
+	if out, err := cmd.Output(); err != nil || warnings.Len() > 0 || !strings.Contains(string(out), "--max-size") {
+		t.Errorf("groff: %v\n%s", err, &warnings)
+	}
 }
