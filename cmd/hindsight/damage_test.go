@@ -18,7 +18,7 @@ import (
 )
 
 // racyTrace is a recording of samples/lostupdate.
-func racyTrace(t *testing.T) []byte {
+func racyTrace(t testing.TB) []byte {
 	t.Helper()
 	f, err := os.Open("../../analyze/recording/testdata/lostupdate.trace.gz")
 	if err != nil {
