@@ -63,7 +63,7 @@ type entryView struct {
 	Op, Object                     string    // "Write to", what; of a finding its message
 	Title                          [2]string // the functions of the two accesses
 	Sides                          []side    // the later access first, as the race detector has it
-	Why, Missing, Ancestor         string
+	Why, Missing, Ancestor, Common string    // Common: locks that both held
 	Around                         []aroundRow
 	Diagram                        *diagram
 	NoDiagram                      string
@@ -146,7 +146,7 @@ func newPage(r *finding.Result) *page {
 		JS:       template.JS(pageJS),
 		Verdict:  verdictOf(r),
 		Facts:    verdictFacts(r),
-		Coverage: visibleAll(coverageNotes(r.Coverage)),
+		Coverage: visibleAll(coverageNotes(r)),
 		Redacted: redactionText(r.Redaction),
 		Result:   r,
 		Many:     len(r.Races) > 20,
@@ -275,6 +275,7 @@ func newRaceView(r *finding.Race, own modules, ids numbers) *entryView {
 		Allocated: groups(r.Object.Allocated, own),
 		Sides:     []side{newSide(later, "", own), newSide(earlier, "Previous ", own)},
 		Around:    aroundRows(r),
+		Common:    cmp.Or(visibleList(common(r.Accesses[0].Locks, r.Accesses[1].Locks)), "none"),
 		Moments:   moments(r),
 		Title:     [2]string{title(later), title(earlier)},
 	}
@@ -351,6 +352,17 @@ func aroundRows(r *finding.Race) []aroundRow {
 		add("First synchronization after", "none", func(i int) string { return pointText(x.Sides[i].Next) })
 	}
 	return rows
+}
+
+// common is what two lists have in common.
+func common(a, b []string) []string {
+	var both []string
+	for _, s := range a {
+		if slices.Contains(b, s) {
+			both = append(both, s)
+		}
+	}
+	return both
 }
 
 // ancestry is the chain of go statements that led to a goroutine.

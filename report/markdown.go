@@ -60,7 +60,7 @@ func writeMarkdown(w io.Writer, r *finding.Result, _ Options) error {
 		fmt.Fprintf(&b, "%s\n\n", mdText(omittedText(r.Omitted)))
 	}
 	b.WriteString("## What this run could not see\n\n")
-	for _, note := range coverageNotes(r.Coverage) {
+	for _, note := range coverageNotes(r) {
 		fmt.Fprintf(&b, "- %s\n", mdText(visibleText(note)))
 	}
 	if text := redactionText(r.Redaction); text != "" {

@@ -89,8 +89,12 @@ func (s *scrubber) last(text string) string {
 	return s.homes(text)
 }
 
-// maxDepth is how many folders deep a home directory may be.
-const maxDepth = 6
+// A home directory may be so many folders deep, and have so many spaces and other
+// signs in its name.
+const (
+	maxDepth = 6
+	maxSigns = 4
+)
 
 // homes replaces home directories at the beginnings of paths.
 func (s *scrubber) homes(text string) string {
@@ -117,7 +121,7 @@ func (s *scrubber) homes(text string) string {
 
 // home returns where the home directory that begins at i ends, or 0.
 func (s *scrubber) home(text string, i int) int {
-	depth := 0
+	depth, signs := 0, 0
 	for j := i + 1; j <= len(text) && j-i < 256; j++ {
 		if j < len(text) && (letter(text[j]) || strings.IndexByte("._-~", text[j]) >= 0 || text[j] >= 0x80) {
 			continue
@@ -129,9 +133,12 @@ func (s *scrubber) home(text string, i int) int {
 			break
 		}
 		if text[j] == '/' || text[j] == '\\' {
-			if depth++; depth > maxDepth {
-				break
-			}
+			depth++
+		} else {
+			signs++
+		}
+		if depth > maxDepth || signs > maxSigns {
+			break
 		}
 	}
 	return 0

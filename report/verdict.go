@@ -169,11 +169,16 @@ const maxListed = 20
 
 // coverageNotes says, a sentence each, what the recording could not see. They
 // are not yet made visible, since every format escapes in its own way after that.
-func coverageNotes(c finding.Coverage) []string {
+func coverageNotes(r *finding.Result) []string {
+	c := r.Coverage
 	var notes []string
 	add := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
 	if c.Truncated {
-		add("The recording breaks off before its end mark; what happened after the last flush is unknown.")
+		moment := ""
+		if len(r.Runs) == 1 && r.Runs[0].Seconds > 0 {
+			moment = fmt.Sprintf(" %.3g s after its start,", r.Runs[0].Seconds)
+		}
+		add("The recording breaks off%s before its end mark; what happened after the last flush is unknown.", moment)
 	}
 	if !c.Instrumented {
 		add("The program was not built with instrumentation: only what it recorded itself could be examined.")
@@ -182,7 +187,8 @@ func coverageNotes(c finding.Coverage) []string {
 		add("Lost: %s. Orderings may be missing, so nothing found is no verdict.", count(c.LostSync, "synchronization operation"))
 	}
 	if c.LostRecords > 0 {
-		add("Lost: %s; races in them went unseen.", count(c.LostRecords, "record"))
+		share := 100 * float64(c.LostRecords) / (float64(c.LostRecords) + float64(c.Records))
+		add("Lost: %s (%.2g %% of the recording); races in them went unseen.", count(c.LostRecords, "record"), share)
 	}
 	if c.LostChunks > 0 {
 		add("Damaged or missing: %s of the recording.", count(c.LostChunks, "chunk"))
@@ -196,7 +202,7 @@ func coverageNotes(c finding.Coverage) []string {
 		if n > len(names) {
 			more = fmt.Sprintf(" and %d more", n-len(names))
 		}
-		add("Built without instrumentation, so their accesses went unseen: %s%s.", strings.Join(names, ", "), more)
+		add("Built without instrumentation, so their accesses, and atomics that were inlined there, went unseen: %s%s.", strings.Join(names, ", "), more)
 	}
 	notes = append(notes, c.Notes...)
 	if len(notes) == 0 && c.Complete {
