@@ -146,13 +146,13 @@ func newPage(r *finding.Result) *page {
 		JS:       template.JS(pageJS),
 		Verdict:  verdictOf(r),
 		Facts:    verdictFacts(r),
-		Coverage: visibleAll(coverageNotes(r)),
+		Coverage: visibleAll(runNotes(r)),
 		Redacted: redactionText(r.Redaction),
 		Result:   r,
 		Many:     len(r.Races) > 20,
 	}
 	if !r.Coverage.Complete || !r.Coverage.Instrumented || len(r.Coverage.NotInstrumented) > 0 {
-		p.Banner = p.Coverage[:min(len(p.Coverage), 4)]
+		p.Banner = p.Coverage[:min(len(p.Coverage)-1, 4)]
 	}
 	for i, run := range r.Runs {
 		p.Runs = append(p.Runs, newRunView(i+1, run))

@@ -60,7 +60,7 @@ func writeMarkdown(w io.Writer, r *finding.Result, _ Options) error {
 		fmt.Fprintf(&b, "%s\n\n", mdText(omittedText(r.Omitted)))
 	}
 	b.WriteString("## What this run could not see\n\n")
-	for _, note := range coverageNotes(r) {
+	for _, note := range runNotes(r) {
 		fmt.Fprintf(&b, "- %s\n", mdText(visibleText(note)))
 	}
 	if text := redactionText(r.Redaction); text != "" {
@@ -119,7 +119,7 @@ func mdRace(b *strings.Builder, rank int, r *finding.Race, ids numbers) {
 		fmt.Fprintf(b, "**What would order them:** %s\n\n", mdText(text))
 	}
 	if w := newWitnessView(r.Steps, r.Witness); w != nil {
-		b.WriteString("**Another schedule of the same events, in which they race:**\n\n")
+		b.WriteString("**Events of this run, in an order that shows it:**\n\n")
 		for _, step := range w.Steps {
 			fmt.Fprintf(b, "1. %s %s\n", mdText(step[0]), mdText(step[1]))
 		}

@@ -145,7 +145,7 @@ func writeSARIF(w io.Writer, r *finding.Result, _ Options) error {
 	}
 	v := verdictOf(r)
 	notify("note", v.Headline+". "+v.Detail)
-	for _, note := range coverageNotes(r) {
+	for _, note := range runNotes(r) {
 		notify("note", note)
 	}
 	if text := redactionText(r.Redaction); text != "" {

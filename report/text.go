@@ -39,7 +39,7 @@ func writeText(w io.Writer, r *finding.Result, o Options) error {
 		b.WriteString(omittedText(o) + "\n\n")
 	}
 	b.WriteString("What this run could see:\n")
-	for _, note := range coverageNotes(r) {
+	for _, note := range runNotes(r) {
 		fmt.Fprintf(&b, "  %s\n", visibleText(note))
 	}
 	if text := redactionText(r.Redaction); text != "" {

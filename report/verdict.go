@@ -167,6 +167,11 @@ func extent(r *finding.Result) string {
 // maxListed is how many packages a coverage note names.
 const maxListed = 20
 
+// runNotes says, a sentence each, what the recording and its analysis could not see.
+func runNotes(r *finding.Result) []string {
+	return append(coverageNotes(r), scheduleNote(r.Prediction))
+}
+
 // coverageNotes says, a sentence each, what the recording could not see. They
 // are not yet made visible, since every format escapes in its own way after that.
 func coverageNotes(r *finding.Result) []string {
@@ -211,4 +216,20 @@ func coverageNotes(r *finding.Result) []string {
 		add("The recording is incomplete.")
 	}
 	return notes
+}
+
+// scheduleNote says how far races of other schedules were looked for.
+func scheduleNote(p *finding.Prediction) string {
+	if p == nil {
+		return "Races of other schedules of the same events were not looked for."
+	}
+	note := fmt.Sprintf("Races of other schedules of the same events were looked for (%s): %s tried, %d found",
+		p.Level, count(p.Tried, "pair")+" of places", p.Found)
+	if p.Undecided > 0 {
+		note += fmt.Sprintf(", %d undecided when the budget ended", p.Undecided)
+	}
+	if p.Untried > 0 {
+		note += fmt.Sprintf("; %s of accesses were beyond its bounds", count(p.Untried, "pair"))
+	}
+	return note + "."
 }
