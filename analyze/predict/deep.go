@@ -171,7 +171,7 @@ func (p *predictor) wanted(w *window, targets []int32) []int32 {
 			for _, r := range m.reads {
 				takeMove(r)
 			}
-			if m.op == event.Recv && !w.swaps || m.op == event.CondWake || m.op == event.Send && m.cap == 0 {
+			if m.op == event.Recv && !w.swaps || m.op == event.Send && m.cap == 0 {
 				takeMove(m.pair)
 			}
 		}

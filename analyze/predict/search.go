@@ -44,6 +44,7 @@ type move struct {
 	seen  uint64
 	all   bool // needs all that came before it
 	wakes []waiter
+	fifo  bool // of a Cond of which the waiting is known
 	last  bool // acquire that is released only after a target, or what follows it
 }
 
@@ -70,7 +71,8 @@ type world struct {
 type thing struct {
 	writer  bool
 	readers int32
-	queue   []int32 // moves; sends before the window are below 0
+	queue   []int32 // moves; sends before the window are below 0. Cond: local goroutines that wait
+	woken   []int32 // Cond: local goroutines
 	closed  bool
 	count   int64
 	ready   bool // Once
@@ -173,6 +175,7 @@ func (p *predictor) thingAt(t *thing, key objectKey, base uint64) {
 func (w *window) observe(events []event.Event) {
 	s := w.start.clone()
 	signals := map[[2]uint32]int32{} // object and ticket
+	seen := w.condsSeen()
 	for i := range w.moves {
 		m := &w.moves[i]
 		if reads(m.op) && !events[i].Quiet {
@@ -185,6 +188,7 @@ func (w *window) observe(events []event.Event) {
 			}
 		}
 		e := &events[i]
+		m.fifo = m.obj >= 0 && seen[m.obj]
 		switch m.op {
 		case event.Send:
 			if m.cap == 0 && i+1 < len(w.moves) && w.moves[i+1].op == event.Recv && w.moves[i+1].obj == m.obj {
@@ -209,6 +213,24 @@ func (w *window) observe(events []event.Event) {
 		}
 		s.do(w, int32(i))
 	}
+}
+
+// condsSeen returns the Conds of which all beginnings of Waits are in the window.
+func (w *window) condsSeen() map[int32]bool {
+	seen := map[int32]bool{}
+	waits := map[int32]int32{} // by goroutine: the Cond for which it has just begun to wait, plus one
+	for i := range w.moves {
+		m := &w.moves[i]
+		if m.op == event.CondWake {
+			before, known := seen[m.obj]
+			seen[m.obj] = (before || !known) && waits[m.g] == m.obj+1
+		}
+		waits[m.g] = 0
+		if m.op == event.CondWait {
+			waits[m.g] = m.obj + 1
+		}
+	}
+	return seen
 }
 
 func (s *world) clone() *world {
@@ -277,12 +299,18 @@ func (s *world) can(w *window, i int32) bool {
 	case event.OnceWait:
 		return t.ready
 	case event.CondSignal, event.CondBroadcast:
+		if m.fifo {
+			return true
+		}
 		for _, x := range m.wakes {
 			if s.at[x.g] < x.moves {
 				return false
 			}
 		}
 	case event.CondWake:
+		if m.fifo {
+			return slices.Contains(t.woken, m.g)
+		}
 		return m.pair >= 0 && s.at[w.moves[m.pair].g] > w.place(m.pair)
 	case event.Acquire, event.ReleaseAcquire:
 		return t.version == m.seen
@@ -351,6 +379,17 @@ func (s *world) do(w *window, i int32) {
 		t.version += hash(uint64(i)) // of those that have happened, in any order
 	case event.OnceDone:
 		t.ready = true
+	case event.CondWait:
+		t.queue = append(slices.Clip(t.queue), m.g)
+	case event.CondSignal, event.CondBroadcast:
+		n := len(t.queue)
+		if m.op == event.CondSignal {
+			n = min(n, 1)
+		}
+		t.woken = slices.Concat(t.woken, t.queue[:n])
+		t.queue = t.queue[n:]
+	case event.CondWake:
+		t.woken = slices.DeleteFunc(slices.Clone(t.woken), func(g int32) bool { return g == m.g })
 	case event.Release:
 		t.version = hash(uint64(i))
 	case event.ReleaseMerge, event.ReleaseAcquire:
@@ -384,6 +423,9 @@ func (s *world) key() [2]uint64 {
 		add(s.objects[i].version)
 		for _, x := range s.objects[i].queue {
 			add(uint64(x))
+		}
+		for _, x := range s.objects[i].woken {
+			add(uint64(x) + 1<<32)
 		}
 	}
 	return [2]uint64{a, b}

@@ -24,7 +24,7 @@ func kindOf(op event.Op) (kind, bool) {
 		return aChannel, true
 	case event.Add, event.Wait:
 		return aGroup, true
-	case event.CondSignal, event.CondBroadcast, event.CondWake:
+	case event.CondWait, event.CondSignal, event.CondBroadcast, event.CondWake:
 		return aCond, true
 	case event.Once, event.OnceDone, event.OnceWait:
 		return aOnce, true

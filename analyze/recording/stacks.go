@@ -240,6 +240,9 @@ func (rec *Recording) syncEvent(c *cursor, o *op, ev *event.Event) bool {
 			ev.Op = event.Recv
 		}
 		return true
+	case record.Add:
+		ev.Op, ev.N = event.Add, int64(int32(o.n))
+		return true
 	case record.CondSignal:
 		ev.Op, ev.N = event.CondSignal, int64(o.n)
 		return true

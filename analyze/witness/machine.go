@@ -48,7 +48,10 @@ type object struct {
 	// Once
 	begun, done bool
 
-	// Cond, by ticket
+	// Cond: who waits, oldest first, and who has been woken
+	waits []event.G
+	woken map[event.G]bool
+	// Cond of which the waiting is not all known, by ticket
 	signaled map[uint32]bool // and not yet awake
 	parked   map[uint32]bool // and not yet signaled
 
@@ -84,6 +87,7 @@ func (o *object) clone() *object {
 	c := *o
 	c.left = 0
 	c.readers, c.queue = slices.Clone(o.readers), slices.Clone(o.queue)
+	c.waits, c.woken = slices.Clone(o.waits), maps.Clone(o.woken)
 	c.signaled, c.parked = maps.Clone(o.signaled), maps.Clone(o.parked)
 	return &c
 }
@@ -216,7 +220,7 @@ func (m *machine) act(x *expected) (swapped int, err error) {
 	case 'o':
 		return 0, o.once(e)
 	case 'k':
-		return 0, m.cond(o, e)
+		return 0, m.cond(o, k, e)
 	}
 	return 0, o.generic(e, x.version)
 }
@@ -357,9 +361,38 @@ func (o *object) once(e *event.Event) error {
 	return nil
 }
 
-// cond is first in, first out: a signal wakes who has waited longest. Tickets
-// say who that was in the recording; it must be the same here.
-func (m *machine) cond(o *object, e *event.Event) error {
+// cond is first in, first out: a signal wakes who has waited longest.
+func (m *machine) cond(o *object, k objectKey, e *event.Event) error {
+	if m.unseen[k] {
+		return m.ticketed(o, e)
+	}
+	switch e.Op {
+	case event.CondWait:
+		o.waits = append(o.waits, e.G)
+	case event.CondSignal, event.CondBroadcast:
+		n := len(o.waits)
+		if e.Op == event.CondSignal {
+			n = min(n, 1)
+		}
+		if o.woken == nil {
+			o.woken = map[event.G]bool{}
+		}
+		for _, g := range o.waits[:n] {
+			o.woken[g] = true
+		}
+		o.waits = o.waits[n:]
+	case event.CondWake:
+		if !o.woken[e.G] {
+			return errAsleep
+		}
+		delete(o.woken, e.G)
+	}
+	return nil
+}
+
+// ticketed is cond where it is not known who waits. Tickets say who was woken
+// in the recording; it must be the same here.
+func (m *machine) ticketed(o *object, e *event.Event) error {
 	switch e.Op {
 	case event.CondSignal, event.CondBroadcast:
 		for ticket := range o.parked {

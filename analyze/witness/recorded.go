@@ -10,6 +10,9 @@ type facts struct {
 	parks map[ID]parking       // by a goroutine's event before a Cond's wake
 	late  map[ID][]uint32      // by signal: tickets of those whose parking comes after it
 	begun map[objectKey]object // objects in use when the recording began
+	// unseen are the Conds of which not every beginning of a Wait was recorded:
+	// who is woken is then told by the tickets alone.
+	unseen map[objectKey]bool
 	// uncounted is set if Adds were not recorded, which shows in counters that
 	// become negative. Of WaitGroups it is then known only which Dones a Wait
 	// has waited for.
@@ -44,13 +47,14 @@ const pageBits = 12
 // been so when it began, since recordings may begin anywhere.
 func survey(src event.Source) (*recorded, error) {
 	f := &facts{
-		src: src, parks: map[ID]parking{}, late: map[ID][]uint32{}, begun: map[objectKey]object{},
+		src: src, parks: map[ID]parking{}, late: map[ID][]uint32{}, begun: map[objectKey]object{}, unseen: map[objectKey]bool{},
 	}
 	rec := f.machineOf()
 	// moment is an event and its place.
 	type moment struct {
 		ID
-		n uint64
+		n     uint64
+		waits objectKey // the Cond for which it begins to wait
 	}
 	type ticket struct {
 		key    objectKey
@@ -62,7 +66,7 @@ func survey(src event.Source) (*recorded, error) {
 	n := uint64(0)
 	err := src.Replay(func(e *event.Event) bool {
 		n++
-		now := moment{ID{e.G, e.Index}, n}
+		now := moment{ID: ID{e.G, e.Index}, n: n}
 		for _, k := range rec.forget(e) {
 			again[k] = true
 		}
@@ -71,6 +75,8 @@ func survey(src event.Source) (*recorded, error) {
 			rec.beginning(k, e, again[k])
 		}
 		switch e.Op {
+		case event.CondWait:
+			now.waits = k
 		case event.CondSignal, event.CondBroadcast:
 			for i := range uint32(min(e.N, maxWoken)) {
 				signals[ticket{k, e.Slot + i}] = now
@@ -79,6 +85,9 @@ func survey(src event.Source) (*recorded, error) {
 			t := ticket{k, e.Slot}
 			by, signaled := signals[t]
 			delete(signals, t)
+			if last[e.G].waits != k {
+				f.unseen[k] = true
+			}
 			switch prev, known := last[e.G]; {
 			case !signaled:
 				f.start(k, func(o *object) { o.signal(e.Slot) })

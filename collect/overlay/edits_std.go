@@ -9,6 +9,9 @@ func init() {
 // editsSync: misuse of WaitGroup under its own rule, and Pool by object.
 var editsSync = []Edit{
 	{Name: "WaitGroup", File: "sync/waitgroup.go",
+		Old: "if delta < 0 {\n\t\t\t// Synchronize",
+		New: "if race.WaitGroupAdd(unsafe.Pointer(wg), delta); false {\n\t\t\t// Synchronize"},
+	{Name: "WaitGroup", File: "sync/waitgroup.go",
 		Old: "race.Read(unsafe.Pointer(&wg.sema))",
 		New: "race.MisuseRead(unsafe.Pointer(wg), 30)"},
 	{Name: "WaitGroup", File: "sync/waitgroup.go",

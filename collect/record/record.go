@@ -77,6 +77,7 @@ const (
 	DefaultRecv
 	MisuseRead // N = rule
 	MisuseWrite
+	Add // of a WaitGroup; N = delta, an int32
 	numSync
 )
 

@@ -58,7 +58,7 @@ func TestConstants(t *testing.T) {
 		"raceOpLifeCut": uint64(LifeCut), "raceOpIORead": uint64(IORead), "raceOpIOWrite": uint64(IOWrite),
 		"raceOpSendClosed": uint64(SendClosed), "raceOpCloseClosed": uint64(CloseClosed),
 		"raceOpDefaultSend": uint64(DefaultSend), "raceOpDefaultRecv": uint64(DefaultRecv),
-		"raceOpMisuseRead": uint64(MisuseRead), "raceOpMisuseWrite": uint64(MisuseWrite),
+		"raceOpMisuseRead": uint64(MisuseRead), "raceOpMisuseWrite": uint64(MisuseWrite), "raceOpAdd": uint64(Add),
 		"raceAtomicLoad": uint64(AtomicLoad), "raceAtomicStore": uint64(AtomicStore),
 		"raceAtomicRMW": uint64(AtomicRMW), "raceAtomicCASFail": uint64(AtomicCASFail),
 		"raceNoPC": NoPC, "raceCounterBits": CounterBits,
@@ -84,7 +84,7 @@ func TestConstants(t *testing.T) {
 			t.Errorf("the recorder's %s = %#x has no counterpart here", name, v)
 		}
 	}
-	if n := uint64(numSync); got["raceOpMisuseWrite"]+1 != n {
+	if n := uint64(numSync); got["raceOpAdd"]+1 != n {
 		t.Errorf("there are %d synchronization operations", n-1)
 	}
 }

@@ -78,6 +78,7 @@ const (
 	raceOpDefaultRecv
 	raceOpMisuseRead
 	raceOpMisuseWrite
+	raceOpAdd
 )
 
 const (

@@ -104,6 +104,16 @@ func race_MisuseWrite(addr unsafe.Pointer, rule uint32) {
 	raceop(getg(), raceOpMisuseWrite, raceSpaceAddr, uintptr(addr), 0, rule, sys.GetCallerPC())
 }
 
+// race_WaitGroupAdd is called before the counter changes. It is a release if
+// delta is negative.
+//
+//go:linkname race_WaitGroupAdd internal/race.WaitGroupAdd
+func race_WaitGroupAdd(addr unsafe.Pointer, delta int) {
+	if getg().raceignore == 0 {
+		raceop(getg(), raceOpAdd, raceSpaceAddr, uintptr(addr), 0, uint32(delta), sys.GetCallerPC())
+	}
+}
+
 // Pool. The object's identity is the data word of the interface.
 
 //go:linkname race_PoolPut internal/race.PoolPut

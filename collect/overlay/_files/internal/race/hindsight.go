@@ -19,6 +19,11 @@ func MisuseRead(addr unsafe.Pointer, rule uint32)
 //go:linkname MisuseWrite
 func MisuseWrite(addr unsafe.Pointer, rule uint32)
 
+// WaitGroupAdd is called before a WaitGroup's counter changes by delta.
+//
+//go:linkname WaitGroupAdd
+func WaitGroupAdd(addr unsafe.Pointer, delta int)
+
 // PoolPut is called before x is in a pool, PoolGet after it has been taken out.
 // Both get the data word of the interface.
 //
