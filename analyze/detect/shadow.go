@@ -484,6 +484,11 @@ func (s *shadow) accessList(w uint64, at *uint32, a past, c *hb.Clock) {
 		s.crowd(w, at, a, c)
 		return
 	}
+	if *at == 0 {
+		// It covers all that was in the list.
+		s.last[w%pageWords] = [2]uint32{uint32(a.mask)<<entryBytes | s.id(a.kind), 0}
+		return
+	}
 	i := s.take()
 	*s.cell(i) = cell{a, first}
 	*at = *at&flagged | i

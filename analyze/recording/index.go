@@ -52,8 +52,14 @@ func indexBlock(b *block) (x blockIndex) {
 	for _, ch := range b.chunks {
 		var inSlice, orphans bool
 		begin := chunkBegin{chunkKey: chunkKey{ch.Stream, ch.Seq}}
-		for d.Reset(ch.Payload, 0); d.Next(&r); {
+		d.Reset(ch.Payload, 0)
+		for more := true; more; {
+			var others uint64
+			others, more = d.Skim(&r)
+			x.records += others
+			orphans = orphans || others > 0 && !inSlice
 			switch {
+			case !more:
 			case r.Tag == record.TagSlice:
 				if !inSlice {
 					inSlice, begin.slices, begin.goesOn = true, true, r.Slice.Part > 0
@@ -65,17 +71,14 @@ func indexBlock(b *block) (x blockIndex) {
 				}
 			case r.Tag == record.TagCycle:
 				x.cycle = min(x.cycle, r.Slice.Cycle)
-			case r.Tag == record.TagStack:
-			case r.Tag >= record.TagSymbol:
+			case r.Tag == record.TagGo:
+				x.records++
+				orphans = orphans || !inSlice
+				x.children = append(x.children, r.Child)
+			default:
 				c := r
 				c.Name, c.Value, c.Frames, c.PCs = bytes.Clone(r.Name), bytes.Clone(r.Value), slices.Clone(r.Frames), nil
 				x.definitions = append(x.definitions, definition{begin.chunkKey, c})
-			default:
-				x.records++
-				orphans = orphans || !inSlice
-				if r.Tag == record.TagGo {
-					x.children = append(x.children, r.Child)
-				}
 			}
 		}
 		if d.Err() != nil || orphans {

@@ -267,11 +267,35 @@ func (d *Decoder) uvarint() uint64 {
 	}
 	n := bits.TrailingZeros64(last) // at most 63
 	d.pos += n>>3 + 1
-	// Eight groups of seven bits move together in three steps.
-	x &= 1<<n<<1 - 1
+	return compact(x & (1<<n<<1 - 1))
+}
+
+// compact is the number of which x holds the varint's bytes, at most 8, and
+// zeros: groups of seven bits move together in three steps.
+func compact(x uint64) uint64 {
 	x = x&0x007f007f007f007f | x&0x7f007f007f007f00>>1
 	x = x&0x00003fff00003fff | x&0x3fff00003fff0000>>2
 	return x&0x000000000fffffff | x&0x0fffffff00000000>>4
+}
+
+// addrAndPC reads an address and a pc.
+func (d *Decoder) addrAndPC() (addr uint64, pc uint32) {
+	if d.pos+8 <= len(d.b) {
+		x := binary.LittleEndian.Uint64(d.b[d.pos:])
+		last := ^x & 0x8080808080808080
+		if rest := last & (last - 1); rest != 0 {
+			// Both are in these 8 bytes.
+			n := bits.TrailingZeros64(last) + 1
+			m := bits.TrailingZeros64(rest) + 1
+			d.pos += m / 8
+			a := compact(x & (1<<n - 1))
+			p := uint32(compact(x & (1<<m - 1) >> n))
+			d.lastaddr += a>>1 ^ -(a & 1)
+			d.lastpc += p>>1 ^ -(p & 1)
+			return d.lastaddr, d.lastpc
+		}
+	}
+	return d.addr(), d.pc()
 }
 
 // uvarintSlow reads a number at the payload's end, or one of more than 8 bytes.
@@ -310,6 +334,74 @@ func (d *Decoder) bytes(n uint64) []byte {
 	return b
 }
 
+// skip passes over n numbers.
+func (d *Decoder) skip(n int) {
+	for ; n > 0 && d.pos+8 <= len(d.b); n-- {
+		last := ^binary.LittleEndian.Uint64(d.b[d.pos:]) & 0x8080808080808080
+		for ; n > 1 && last&(last-1) != 0; n-- {
+			last &= last - 1
+		}
+		if last == 0 {
+			break // a number of more than 8 bytes
+		}
+		d.pos += bits.TrailingZeros64(last)/8 + 1
+	}
+	for ; n > 0; n-- {
+		d.uvarintSlow()
+	}
+}
+
+// Skim is Next for those who do not care for what goroutines did: of the records
+// that belong to a slice it returns only slices, cycles and go records, of these
+// only the child, and tells how many others (stacks not counted) stand before
+// the one that it returns, or the end. It checks less than Next does.
+func (d *Decoder) Skim(r *Record) (others uint64, ok bool) {
+	for d.pos < len(d.b) {
+		tag := d.b[d.pos]
+		switch {
+		case tag == TagRead || tag == TagWrite:
+			d.pos++
+			d.skip(2)
+		case tag == TagStack:
+			d.pos++
+			d.uvarint()
+			n := d.uvarint()
+			if n > MaxChunk {
+				d.fail()
+			}
+			d.skip(int(n))
+			others--
+		case tag > TagRead && tag < TagRead+8:
+			d.pos++
+			d.skip(2 + int(tag&TagSized)/TagSized + int(tag&TagVia)/TagVia)
+		case tag == TagRead|TagRun || tag == TagWrite|TagRun:
+			d.pos++
+			d.skip(4)
+		case tag > TagAtomic && tag < TagAtomic+16:
+			d.pos++
+			d.skip(3)
+		case tag == TagSync:
+			d.pos += 3
+			d.skip(5)
+		case tag == TagAlloc:
+			d.pos++
+			d.skip(4)
+		case tag == TagEnd:
+			d.pos++
+		default:
+			return others, d.Next(r)
+		}
+		if d.pos > len(d.b) {
+			d.fail()
+		}
+		if d.err != nil {
+			return others, false
+		}
+		others++
+	}
+	return others, false
+}
+
 // Next decodes the next record into r and reports whether there was one.
 func (d *Decoder) Next(r *Record) bool {
 	if d.pos >= len(d.b) {
@@ -320,8 +412,7 @@ func (d *Decoder) Next(r *Record) bool {
 	r.Tag = tag
 	switch {
 	case tag == TagRead || tag == TagWrite: // most records
-		r.Addr = d.addr()
-		r.PC = d.pc()
+		r.Addr, r.PC = d.addrAndPC()
 		r.Size, r.Via, r.Count = 1, 0, 1
 		if r.Addr+1 == 0 {
 			d.fail()
