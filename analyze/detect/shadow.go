@@ -433,18 +433,31 @@ func (s *shadow) accessList(w uint64, at *uint32, a past, c *hb.Clock) {
 		return
 	}
 	var racy uint8
-	n, known := 0, false
+	var same uint32 // the segment's own cell of the kind
+	n := 0
 	for prev, i := uint32(0), first; i != 0; {
 		e := s.cell(i)
 		next := e.next
+		if e.g == a.g && e.t == a.t {
+			if e.mask|a.mask == e.mask && 1<<a.kind&covered[e.kind] != 0 && e.kind != free {
+				// Nothing new: what conflicts with it was found when the cell was
+				// made, or since then. But it now belongs to the newer life, and
+				// there may be more like it.
+				e.cycle = a.cycle
+				if prev != 0 && racy == 0 {
+					s.cell(prev).next = next
+					e.next = first
+					*at = ref&flagged | i
+				}
+				s.flag(w, at, racy)
+				return
+			}
+			if e.kind == a.kind && e.cycle == a.cycle {
+				same = i
+			}
+		}
 		both := e.mask & a.mask
 		if both == 0 {
-			prev, i, n = i, next, n+1
-			continue
-		}
-		if e.g == a.g && e.t == a.t && e.mask|a.mask == e.mask && 1<<a.kind&covered[e.kind] != 0 && e.kind != free {
-			// Nothing new, but it now belongs to the newer life.
-			e.cycle, known = a.cycle, true
 			prev, i, n = i, next, n+1
 			continue
 		}
@@ -460,7 +473,7 @@ func (s *shadow) accessList(w uint64, at *uint32, a past, c *hb.Clock) {
 		if before && 1<<e.kind&covered[a.kind] != 0 {
 			e.mask &^= both
 		}
-		if e.mask &^= racy; e.mask == 0 {
+		if e.mask &^= racy; e.mask == 0 && i != same {
 			if prev == 0 {
 				first = next
 				*at = ref&flagged | first
@@ -477,7 +490,11 @@ func (s *shadow) accessList(w uint64, at *uint32, a past, c *hb.Clock) {
 		s.flag(w, at, racy)
 		a.mask &^= racy
 	}
-	if a.mask == 0 || known {
+	if a.mask == 0 {
+		return
+	}
+	if same != 0 {
+		s.cell(same).mask |= a.mask
 		return
 	}
 	if n >= manyCells {
