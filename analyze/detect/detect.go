@@ -40,6 +40,7 @@ type Report struct {
 	Findings []finding.Finding
 	Events   uint64
 	Stopped  bool // only the first Events were looked at
+	Capped   bool // of races on some words not all occurrences were counted
 }
 
 // allCycles is later than every cycle: lives that end at once.
@@ -53,7 +54,7 @@ const checks = 1 << 63
 func Run(src event.Source, o Options) (*Report, error) {
 	d := &detector{
 		src: batched(src), opts: o, collected: src.Collected(), names: newNames(src),
-		checks: map[check]uint64{}, limit: math.MaxUint64,
+		checks: map[check]uint64{},
 	}
 	if err := d.findBytes(); err != nil {
 		return nil, err
@@ -78,11 +79,11 @@ type detector struct {
 	racy    map[uint64]uint8
 	panics  bool // there was a SendClosed or CloseClosed
 	ended   []bool
-	stopped bool
 	events  uint64
-	limit   uint64 // events to look at
+	stopped bool // by Stop, after so many events
 	syncs   int
-	synced  marks // addresses of synchronization
+	synced  marks    // addresses of synchronization
+	started []uint64 // index of its go statement, by goroutine
 	graph   *graph.Graph
 
 	checks map[check]uint64 // word of a primitive and rule
@@ -107,24 +108,24 @@ type cut struct {
 // often is how many events come between two looks at the clock.
 const often = 1 << 14
 
-// passed counts n events, and reports whether to go on.
-func (d *detector) passed(pass string, before, n uint64) bool {
-	if before/often != (before+n)/often && d.opts.Progress != nil {
+// passed tells of progress now and then, when n events follow the before first.
+func (d *detector) passed(pass string, before, n uint64) (now bool) {
+	now = before/often != (before+n)/often
+	if now && d.opts.Progress != nil {
 		d.opts.Progress(pass, before+n)
 	}
-	return before+n < d.limit
+	return now
 }
 
-// replay is a pass over all events but plain accesses that are not wanted.
+// replay is a later pass, over all events of the first but plain accesses that
+// are not wanted.
 func (d *detector) replay(pass string, want, keep func(addr, size uint64) bool, f func(e *event.Event, place uint64)) error {
 	var n uint64
 	return d.src.ReplayWhere(want, keep, func(e *event.Event, place uint64) bool {
-		if place >= d.limit {
-			return false
+		if place >= d.events {
+			return false // where the first pass was stopped
 		}
-		if !d.passed(pass, n, place-n+1) && place+1 < d.limit {
-			return false
-		}
+		d.passed(pass, n, place+1-n)
 		n = place + 1
 		f(e, place)
 		return true
@@ -145,14 +146,11 @@ func (d *detector) findBytes() error {
 		})
 	})
 	going := func(n uint64) bool {
-		before := d.events
 		d.events += n
-		d.passed("accesses", before, n)
-		if d.opts.Stop != nil && before/often != d.events/often && d.opts.Stop() {
-			d.limit, d.stopped = d.events, true
-			return false
+		if d.passed("accesses", d.events-n, n) && d.opts.Stop != nil && d.opts.Stop() {
+			d.stopped = true
 		}
-		return true
+		return !d.stopped
 	}
 	err := d.src.ReplayRuns(jobs, func(g event.G, cycle uint32, n uint64, parts [][]event.Access) bool {
 		d.began(g)
@@ -321,6 +319,12 @@ func (d *detector) findLives() error {
 		if b != nil {
 			b.Add(e, place+1)
 		}
+		if e.Op == event.Go && e.Child >= 0 {
+			for int(e.Child) >= len(d.started) {
+				d.started = append(d.started, 0)
+			}
+			d.started[e.Child] = e.Index
+		}
 		if !d.collected || e.Op != event.Alloc && (e.Op != event.LifeCut || d.opts.Mode == hb.Strict) || e.Size == 0 {
 			return
 		}
@@ -383,7 +387,12 @@ func (d *detector) findPairs() error {
 			if first.seq != 0 {
 				key.a = d.names.site(first.stack)
 			}
-			note(p.rules, key, true, 1, &first, &now, 0)
+			r := p.rules[key]
+			if r == nil {
+				r = &race{}
+				p.rules[key] = r
+			}
+			r.add(true, 1, &first, moment{first.seq, first.index}, &now, 0)
 		}
 		w.apply(e)
 		held.apply(e)

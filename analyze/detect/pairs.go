@@ -21,12 +21,30 @@ type pairs struct {
 	names  *names
 	races  map[pairKey]*race
 	rules  map[ruleKey]*race
-	spare  []overlap
+	steps  int  // comparisons so far
+	capped bool // some were left out
 }
 
-// word holds the series that touch a word.
+// Past manySteps comparisons, an access is compared with the series of one line
+// and operation, the last first, only until so many were found to be unordered
+// with it. So on a word on which thousands of goroutines race all pairs of lines
+// are found, but not all occurrences are counted.
+const (
+	manySteps = 100_000_000
+	enough    = 16
+)
+
+// word holds the series that touch a word, by line and operation.
 type word struct {
-	racy uint8
+	racy   uint8
+	groups []group
+}
+
+type group struct {
+	site siteID
+	op   event.Op
+	rule uint8
+	kind kind
 	refs []ref
 }
 
@@ -56,7 +74,14 @@ type step struct {
 	t     hb.Time
 	total uint64 // accesses of the series up to and including this step
 	first access
+	last  moment
 }
+
+// moment is when an access was.
+type moment struct{ seq, index uint64 }
+
+// moments are when the accesses of a pair were.
+type moments [2]moment
 
 // access is one recorded access, with all that a report may want.
 type access struct {
@@ -69,11 +94,6 @@ type access struct {
 	cycle uint32
 	stack event.Stack
 	locks []event.Obj // held; shared, never changed
-}
-
-type overlap struct {
-	of   *series
-	addr uint64 // first common byte
 }
 
 // pairKey names a distinct race: an object and two lines, the smaller first.
@@ -95,6 +115,8 @@ type race struct {
 	count uint64
 	ww    *pair // the first pair of writes
 	rw    *pair // the first pair of others
+	// The first and last of all, by the later access, then by the earlier.
+	first, last moments
 }
 
 // pair is two accesses in replay order; at is their first common byte.
@@ -135,65 +157,87 @@ func (p *pairs) touches(addr, size uint64) bool {
 // primitive obj.
 func (p *pairs) access(a access, kd kind, t hb.Time, c *hb.Clock, rule uint8, obj event.Obj) {
 	site := p.names.site(a.stack)
-	over := p.spare[:0]
 	masks(a.addr, a.size, func(w uint64, mask uint8) {
 		x := p.words[w]
 		if x == nil {
 			return
 		}
-		for i := range x.refs {
-			r := &x.refs[i]
-			if both := r.mask & mask; both != 0 && r.of.seen != a.seq && r.of.g != a.g || both != 0 && r.of.kind == free && r.of.seen != a.seq {
+		for i := range x.groups {
+			gr := &x.groups[i]
+			if gr.kind != free && 1<<gr.kind&conflicts[kd] == 0 {
+				continue
+			}
+			found := 0
+			for k := len(gr.refs) - 1; k >= 0; k-- {
+				r := &gr.refs[k]
+				both := r.mask & mask
+				if both == 0 || r.of.seen == a.seq || r.of.g == a.g && gr.kind != free {
+					continue
+				}
+				if p.steps++; p.steps > manySteps && found == enough {
+					p.capped = true
+					break
+				}
 				r.of.seen = a.seq
-				over = append(over, overlap{r.of, w*8 + uint64(bits.TrailingZeros8(both))})
+				if p.compare(&a, kd, site, c, r.of, w*8+uint64(bits.TrailingZeros8(both)), rule, obj) {
+					found++
+				}
 			}
 		}
 	})
-	for _, o := range over {
-		p.compare(&a, kd, site, c, o, rule, obj)
-	}
-	p.spare = over[:0]
 	p.add(a, kd, t, site, rule)
 }
 
-func (p *pairs) compare(a *access, kd kind, site siteID, c *hb.Clock, o overlap, rule uint8, obj event.Obj) {
-	s := o.of
+// compare compares an access with a series that has the byte at in common with
+// it, and reports whether some of it is unordered with the access.
+func (p *pairs) compare(a *access, kd kind, site siteID, c *hb.Clock, s *series, at uint64, rule uint8, obj event.Obj) bool {
 	known := c.At(s.g)
-	i := sort.Search(len(s.steps), func(i int) bool { return s.steps[i].t > known })
-	if s.g == a.g {
-		i = len(s.steps)
+	last := len(s.steps) - 1
+	var i int
+	switch {
+	case s.g == a.g || s.steps[last].t <= known:
+		i = last + 1
+	case s.steps[0].t <= known:
+		i = sort.Search(last, func(i int) bool { return s.steps[i].t > known })
 	}
 	var before uint64
 	if i > 0 {
 		before = s.steps[i-1].total
 	}
 	if s.kind == free && before > 0 {
-		key := ruleKey{rule: 40, memory: p.names.object(o.addr, a.cycle)}
+		key := ruleKey{rule: 40, memory: p.names.object(at, a.cycle)}
 		key.a, key.b = s.site, site
-		note(p.rules, key, true, before, &s.steps[0].first, a, o.addr)
+		note(p.rules, key, true, before, s, 0, a, at)
 	}
-	if i == len(s.steps) || 1<<s.kind&conflicts[kd] == 0 {
-		return
+	if i > last || 1<<s.kind&conflicts[kd] == 0 {
+		return false
 	}
-	count := s.steps[len(s.steps)-1].total - before
+	count := s.steps[last].total - before
 	both := s.kind.writes() && kd.writes()
 	lo, hi := min(s.site, site), max(s.site, site)
 	if rule != 0 {
-		note(p.rules, ruleKey{rule: rule, object: obj, a: lo, b: hi}, both, count, &s.steps[i].first, a, o.addr)
-		return
+		note(p.rules, ruleKey{rule: rule, object: obj, a: lo, b: hi}, both, count, s, i, a, at)
+	} else {
+		note(p.races, pairKey{p.names.object(at, a.cycle), lo, hi}, both, count, s, i, a, at)
 	}
-	note(p.races, pairKey{p.names.object(o.addr, a.cycle), lo, hi}, both, count, &s.steps[i].first, a, o.addr)
+	return true
 }
 
-// note counts pairs of the later access b, of which a is the first earlier one
-// in some series. Of each kind it keeps the pair whose later access comes first
-// in the replay, then whose earlier does.
-func note[K comparable](m map[K]*race, key K, writes bool, count uint64, a, b *access, at uint64) {
+// note counts pairs of the later access b with those of the series s from step i
+// on.
+func note[K comparable](m map[K]*race, key K, writes bool, count uint64, s *series, i int, b *access, at uint64) {
 	r := m[key]
 	if r == nil {
 		r = &race{}
 		m[key] = r
 	}
+	r.add(writes, count, &s.steps[i].first, s.steps[len(s.steps)-1].last, b, at)
+}
+
+// add adds pairs of the later access b, of which a is the first earlier one in
+// some series and last the last. Of each kind the pair is kept whose later
+// access comes first in the replay, then whose earlier does.
+func (r *race) add(writes bool, count uint64, a *access, last moment, b *access, at uint64) {
 	r.count += count
 	first := &r.rw
 	if writes {
@@ -201,6 +245,13 @@ func note[K comparable](m map[K]*race, key K, writes bool, count uint64, a, b *a
 	}
 	if *first == nil || (*first).b.seq == b.seq && a.seq < (*first).a.seq {
 		*first = &pair{*a, *b, at}
+	}
+	now := moment{b.seq, b.index}
+	if r.first[1].seq == 0 || r.first[1] == now && a.seq < r.first[0].seq {
+		r.first = moments{{a.seq, a.index}, now}
+	}
+	if r.last[1] != now || last.seq > r.last[0].seq {
+		r.last = moments{last, now}
 	}
 }
 
@@ -212,19 +263,32 @@ func (p *pairs) add(a access, kd kind, t hb.Time, site siteID, rule uint8) {
 		p.series[key] = s
 		masks(a.addr, a.size, func(w uint64, mask uint8) {
 			if x := p.words[w]; x != nil && x.racy&mask != 0 {
-				x.refs = append(x.refs, ref{s, mask & x.racy})
+				x.add(ref{s, mask & x.racy})
 			}
 		})
 	}
+	now := moment{a.seq, a.index}
 	if n := len(s.steps); n > 0 && s.steps[n-1].t == t {
 		s.steps[n-1].total++
+		s.steps[n-1].last = now
 		return
 	}
 	var total uint64
 	if n := len(s.steps); n > 0 {
 		total = s.steps[n-1].total
 	}
-	s.steps = append(s.steps, step{t, total + 1, a})
+	s.steps = append(s.steps, step{t, total + 1, a, now})
+}
+
+// add adds a series to its group.
+func (x *word) add(r ref) {
+	for i := range x.groups {
+		if gr := &x.groups[i]; gr.site == r.of.site && gr.op == r.of.op && gr.rule == r.of.rule && gr.kind == r.of.kind {
+			gr.refs = append(gr.refs, r)
+			return
+		}
+	}
+	x.groups = append(x.groups, group{r.of.site, r.of.op, r.of.rule, r.of.kind, []ref{r}})
 }
 
 // cut ends the lives of bytes of a word: what was accessed there in cycles
@@ -234,16 +298,19 @@ func (p *pairs) cut(w uint64, mask uint8, cycle uint32) {
 	if x == nil {
 		return
 	}
-	kept := x.refs[:0]
-	for _, r := range x.refs {
-		if r.mask&mask != 0 && r.of.cycle < cycle {
-			r.mask &^= mask
-			delete(p.series, r.of.seriesKey) // complete: what comes is of the next life
+	for i := range x.groups {
+		gr := &x.groups[i]
+		kept := gr.refs[:0]
+		for _, r := range gr.refs {
+			if r.mask&mask != 0 && r.of.cycle < cycle {
+				r.mask &^= mask
+				delete(p.series, r.of.seriesKey) // complete: what comes is of the next life
+			}
+			if r.mask != 0 {
+				kept = append(kept, r)
+			}
 		}
-		if r.mask != 0 {
-			kept = append(kept, r)
-		}
+		clear(gr.refs[len(kept):])
+		gr.refs = kept
 	}
-	clear(x.refs[len(kept):])
-	x.refs = kept
 }

@@ -19,6 +19,7 @@ func (d *detector) report() *Report {
 	if d.pairs == nil {
 		return r
 	}
+	r.Capped = d.pairs.capped
 	e := &explainer{detector: d, steps: 20_000_000}
 	races := slices.SortedFunc(maps.Values(d.pairs.races), inOrder)
 	for _, x := range races {
@@ -62,6 +63,8 @@ func (e *explainer) race(r *race) finding.Race {
 	if r.ww != nil {
 		out.Kind = "write-write"
 	}
+	out.First, out.Last = r.first.found(), r.last.found()
+	out.Explain = e.explain(p)
 	if e.graph == nil || e.steps <= 0 {
 		out.Why = e.why(p, nil)
 		return out
@@ -71,6 +74,9 @@ func (e *explainer) race(r *race) finding.Race {
 	if !ok {
 		out.Why = e.why(p, nil)
 		return out
+	}
+	if m.Ancestor != 0 {
+		out.Explain.Ancestor = e.point(m.Ancestor)
 	}
 	out.Why = e.why(p, &m)
 	name := out.Object.Name
@@ -227,7 +233,7 @@ func (e *explainer) Label(x graph.Event) string {
 		}
 		return x.Op.String()
 	}
-	return strings.TrimSpace(x.Op.String() + " " + e.src.SyncName(x.Obj))
+	return strings.TrimSpace(x.Verb() + " " + e.src.SyncName(x.Obj))
 }
 
 // why says in a few sentences why two accesses are unordered. The meeting is

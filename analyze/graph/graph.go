@@ -46,6 +46,7 @@ type node struct {
 	cycle uint32
 	stack event.Stack
 	op    event.Op
+	done  bool
 }
 
 type half struct {
@@ -69,6 +70,15 @@ type Event struct {
 	Obj   event.Obj
 	Cycle uint32
 	Stack event.Stack
+	Done  bool // an Add of a negative number
+}
+
+// Verb is the event's, in event scripts.
+func (e *Event) Verb() string {
+	if e.Done {
+		return "done"
+	}
+	return e.Op.String()
 }
 
 // IsVersion reports whether n is a version.
@@ -77,7 +87,7 @@ func (g *Graph) IsVersion(n Node) bool { return g.nodes[n].g < 0 }
 // Event returns the event of a node that is no version.
 func (g *Graph) Event(n Node) Event {
 	x := &g.nodes[n]
-	return Event{x.op, x.g, x.child, x.index, x.seq, x.obj, x.cycle, x.stack}
+	return Event{x.op, x.g, x.child, x.index, x.seq, x.obj, x.cycle, x.stack, x.done}
 }
 
 // Len returns the number of nodes, 0 included.
@@ -178,6 +188,8 @@ func (b *Builder) Add(e *event.Event, seq uint64) {
 	switch e.Op {
 	case event.Go:
 		n.child = e.Child
+	case event.Add:
+		n.done = e.N < 0
 	case event.AtomicLoad, event.AtomicStore, event.AtomicRMW, event.AtomicCASFail:
 		n.obj = event.Obj{Addr: e.Addr}
 	}

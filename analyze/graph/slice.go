@@ -208,7 +208,7 @@ func (g *Graph) Slice(m *Meeting, a, b Access, d Describer) *finding.Graph {
 		} else {
 			e := g.Event(s.node)
 			of = e.G
-			n.Event, n.Op, n.Label, n.Site = e.Index, e.Op.String(), d.Label(e), d.Site(e.Stack)
+			n.Event, n.Op, n.Label, n.Site = e.Index, e.Verb(), d.Label(e), d.Site(e.Stack)
 			ids[s.node] = n.ID
 			if e.Op == event.Go {
 				begun[e.Child] = n.ID

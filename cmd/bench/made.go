@@ -2,8 +2,10 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"math/rand/v2"
 	"os"
+	"runtime/trace"
 
 	"github.com/hindsight-go/hindsight/analyze/event"
 	"github.com/hindsight-go/hindsight/collect/record"
@@ -19,12 +21,13 @@ func makeTrace(name string, n, goroutines int) error {
 	}
 	defer f.Close()
 	w := bufio.NewWriterSize(f, 1<<20)
-	w.Write(record.AppendTrace(nil))
-	header := len(record.AppendTrace(nil))
+	if err := trace.Start(w); err != nil {
+		return err
+	}
 	m := maker{n: n, goroutines: goroutines, rand: rand.New(rand.NewPCG(1, uint64(goroutines)))}
 	for i := range m.streams {
 		m.streams[i] = record.NewEncoder(uint32(i+1), func(c []byte) {
-			w.Write(record.AppendTrace(nil, c)[header:])
+			trace.Log(context.Background(), record.Category, string(c))
 		})
 	}
 	m.make()
@@ -35,6 +38,7 @@ func makeTrace(name string, n, goroutines int) error {
 	}
 	m.streams[0].Write(&record.Record{Tag: record.TagLast, Status: record.Status{Records: m.records, Streams: 2, Nanotime: 1}})
 	m.streams[0].Flush(true)
+	trace.Stop()
 	if err := w.Flush(); err != nil {
 		return err
 	}
