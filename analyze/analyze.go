@@ -4,6 +4,7 @@ package analyze
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/hindsight-go/hindsight/analyze/detect"
 	"github.com/hindsight-go/hindsight/analyze/event"
@@ -16,8 +17,9 @@ import (
 // Options say how to analyze, and what is known of the execution besides its
 // events.
 type Options struct {
-	Order    hb.Mode
-	Coverage finding.Coverage
+	Order hb.Mode
+	// Coverage is asked once the events have been replayed.
+	Coverage func() finding.Coverage
 	Run      finding.Run // its goroutines and events are counted here
 	// Progress, if set, is called now and then with the pass and the number of
 	// events seen in it.
@@ -54,7 +56,7 @@ func Source(src event.Source, o Options) (*finding.Result, error) {
 	}
 	r := &finding.Result{
 		Order: o.Order.String(), Races: found.Races, Findings: found.Findings,
-		Coverage: o.Coverage, Runs: []finding.Run{o.Run},
+		Coverage: o.Coverage(), Runs: []finding.Run{o.Run},
 	}
 	run := &r.Runs[0]
 	run.Goroutines, run.Events = 0, found.Events
@@ -69,7 +71,14 @@ func Source(src event.Source, o Options) (*finding.Result, error) {
 	if r.Coverage.Notes == nil {
 		r.Coverage.Notes = []string{}
 	}
-	if err := foresee(src, r, &o); err != nil {
+	c := &r.Coverage
+	if found.Capped {
+		c.Notes = append(c.Notes, "some races occurred more often than is told: not all of the many goroutines that use a location without order were compared")
+	}
+	if found.Stopped {
+		c.Complete, c.Truncated = false, true
+		c.Notes = append(c.Notes, fmt.Sprintf("the analysis was interrupted: only the first %d events were looked at", found.Events))
+	} else if err := foresee(src, r, &o); err != nil {
 		return nil, err
 	}
 	r.Finish()

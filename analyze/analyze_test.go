@@ -21,7 +21,7 @@ func analyzed(t testing.TB, text string, mode hb.Mode) *finding.Result {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := Source(s, Options{Order: mode, Coverage: Whole(0)})
+	r, err := Source(s, Options{Order: mode, Coverage: func() finding.Coverage { return Whole(0) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func TestPredictedLitmus(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				r, err := Source(s, Options{Coverage: Whole(0), Predict: level})
+				r, err := Source(s, Options{Coverage: func() finding.Coverage { return Whole(0) }, Predict: level})
 				if err != nil {
 					t.Fatal(err)
 				}

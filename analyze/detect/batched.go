@@ -10,6 +10,9 @@ func batched(src event.Source) event.Batched {
 	return batches{src}
 }
 
+// mostRun bounds the accesses of a run.
+const mostRun = 1 << 12
+
 // batches makes runs of a source's events.
 type batches struct{ event.Source }
 
@@ -35,7 +38,7 @@ func (b batches) ReplayRuns(
 			going = flush() && f(e)
 			return going
 		}
-		if n > 0 && (e.G != g || e.Cycle != cycle) {
+		if n > 0 && (e.G != g || e.Cycle != cycle || n == mostRun) {
 			if going = flush(); !going {
 				return false
 			}

@@ -32,6 +32,9 @@ type Options struct {
 	// MaxGraph is the number of synchronization events above which races are
 	// reported without their graph; 0 means 4 million.
 	MaxGraph int
+	// MaxCompare is the number of comparisons of racy accesses after which not
+	// every one is compared with all; 0 means 200 million.
+	MaxCompare int
 }
 
 // Report is what was found in one execution. Ids are not yet given.
@@ -344,6 +347,7 @@ func (d *detector) findLives() error {
 // findPairs is the third pass: all pairs of accesses to racy bytes.
 func (d *detector) findPairs() error {
 	p := newPairs(d.racy, d.names)
+	p.most = cmp.Or(d.opts.MaxCompare, 200_000_000)
 	d.pairs = p
 	var seq uint64
 	cuts, cycle := d.cuts, uint32(0)
@@ -387,12 +391,7 @@ func (d *detector) findPairs() error {
 			if first.seq != 0 {
 				key.a = d.names.site(first.stack)
 			}
-			r := p.rules[key]
-			if r == nil {
-				r = &race{}
-				p.rules[key] = r
-			}
-			r.add(true, 1, &first, moment{first.seq, first.index}, &now, 0)
+			entry(p.rules, key).add(true, 1, &first, moment{first.seq, first.index}, &now, 0)
 		}
 		w.apply(e)
 		held.apply(e)

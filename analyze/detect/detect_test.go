@@ -171,3 +171,42 @@ func BenchmarkRacy(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(es)), "ns/event")
 }
+
+// Run can be stopped, and then reports what there is in what it has seen.
+func TestStop(t *testing.T) {
+	es := []event.Event{{Op: event.Go, Child: 1}, w(0, 0x1000, 0), w(1, 0x1000, 0)}
+	for len(es) < 10*often {
+		es = append(es, w(0, 0x2000, 0))
+	}
+	es = append(es, w(1, 0x2000, 0))
+	for _, collected := range []bool{true, false} {
+		r, err := Run(&execution{es, collected}, Options{Stop: func() bool { return true }})
+		if err != nil || !r.Stopped || r.Events >= 10*often || len(r.Races) != 1 {
+			t.Errorf("%v, stopped %t, %d events, %d races", err, r.Stopped, r.Events, len(r.Races))
+		}
+	}
+}
+
+// A word on which a multitude races is found out in bounded time, with all its
+// pairs of lines.
+func TestMultitude(t *testing.T) {
+	const n = 2000
+	var es []event.Event
+	for g := event.G(1); g <= n; g++ {
+		es = append(es, event.Event{Op: event.Go, Child: g})
+	}
+	for g := event.G(1); g <= n; g++ {
+		e := w(g, 0x1000, 0)
+		e.Stack = event.Stack(1 + g%3)
+		es = append(es, e)
+	}
+	r, err := Run(&execution{es, true}, Options{MaxCompare: 10_000})
+	if err != nil || !r.Capped || len(r.Races) != 6 {
+		t.Errorf("%v, capped %t, %d races", err, r.Capped, len(r.Races))
+	}
+	for _, x := range r.Races {
+		if x.First == nil || x.Last == nil || x.Last.Position+8 < uint64(len(es)) || x.First.Position > n+8 {
+			t.Errorf("first %+v, last %+v", x.First, x.Last)
+		}
+	}
+}

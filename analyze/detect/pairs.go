@@ -22,17 +22,23 @@ type pairs struct {
 	races  map[pairKey]*race
 	rules  map[ruleKey]*race
 	steps  int  // comparisons so far
+	most   int  // of them that are made for every access
 	capped bool // some were left out
+
+	recent struct { // the race noted last
+		at     uint64
+		cycle  uint32
+		object objectID
+		key    pairKey
+		race   *race
+	}
 }
 
-// Past manySteps comparisons, an access is compared with the series of one line
+// After Options.MaxCompare comparisons an access is compared with the series of one line
 // and operation, the last first, only until so many were found to be unordered
 // with it. So on a word on which thousands of goroutines race all pairs of lines
 // are found, but not all occurrences are counted.
-const (
-	manySteps = 100_000_000
-	enough    = 16
-)
+const enough = 16
 
 // word holds the series that touch a word, by line and operation.
 type word struct {
@@ -174,7 +180,7 @@ func (p *pairs) access(a access, kd kind, t hb.Time, c *hb.Clock, rule uint8, ob
 				if both == 0 || r.of.seen == a.seq || r.of.g == a.g && gr.kind != free {
 					continue
 				}
-				if p.steps++; p.steps > manySteps && found == enough {
+				if p.steps++; p.steps > p.most && found == enough {
 					p.capped = true
 					break
 				}
@@ -207,7 +213,7 @@ func (p *pairs) compare(a *access, kd kind, site siteID, c *hb.Clock, s *series,
 	if s.kind == free && before > 0 {
 		key := ruleKey{rule: 40, memory: p.names.object(at, a.cycle)}
 		key.a, key.b = s.site, site
-		note(p.rules, key, true, before, s, 0, a, at)
+		entry(p.rules, key).add(true, before, &s.steps[0].first, s.steps[i-1].last, a, at)
 	}
 	if i > last || 1<<s.kind&conflicts[kd] == 0 {
 		return false
@@ -215,23 +221,36 @@ func (p *pairs) compare(a *access, kd kind, site siteID, c *hb.Clock, s *series,
 	count := s.steps[last].total - before
 	both := s.kind.writes() && kd.writes()
 	lo, hi := min(s.site, site), max(s.site, site)
+	var r *race
 	if rule != 0 {
-		note(p.rules, ruleKey{rule: rule, object: obj, a: lo, b: hi}, both, count, s, i, a, at)
+		r = entry(p.rules, ruleKey{rule: rule, object: obj, a: lo, b: hi})
 	} else {
-		note(p.races, pairKey{p.names.object(at, a.cycle), lo, hi}, both, count, s, i, a, at)
+		r = p.race(at, a.cycle, lo, hi)
 	}
+	r.add(both, count, &s.steps[i].first, s.steps[last].last, a, at)
 	return true
 }
 
-// note counts pairs of the later access b with those of the series s from step i
-// on.
-func note[K comparable](m map[K]*race, key K, writes bool, count uint64, s *series, i int, b *access, at uint64) {
+// race returns the race of an object and two lines.
+func (p *pairs) race(at uint64, cycle uint32, lo, hi siteID) *race {
+	x := &p.recent
+	if x.race == nil || x.at != at || x.cycle != cycle {
+		x.at, x.cycle, x.object, x.race = at, cycle, p.names.object(at, cycle), nil
+	}
+	if key := (pairKey{x.object, lo, hi}); x.race == nil || x.key != key {
+		x.key, x.race = key, entry(p.races, key)
+	}
+	return x.race
+}
+
+// entry returns the race or finding of a key, a new one if there is none.
+func entry[K comparable](m map[K]*race, key K) *race {
 	r := m[key]
 	if r == nil {
 		r = &race{}
 		m[key] = r
 	}
-	r.add(writes, count, &s.steps[i].first, s.steps[len(s.steps)-1].last, b, at)
+	return r
 }
 
 // add adds pairs of the later access b, of which a is the first earlier one in

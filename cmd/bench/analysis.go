@@ -96,7 +96,7 @@ func (f *analysisFlags) measureOne(name string, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		result, err := analyze.Source(rec, analyze.Options{Jobs: f.jobs})
+		result, err := analyze.Source(rec, analyze.Options{Jobs: f.jobs, Coverage: rec.Coverage})
 		if err != nil {
 			return err
 		}

@@ -55,7 +55,7 @@ func (a *app) readExecution(in *input) (*execution, error) {
 			size = max(size, info.Size())
 		}
 		rec, err := recording.Read(in.file, recording.Options{Jobs: a.jobs, Progress: func(n int64) {
-			a.progress.set("reading %d %%", n*100/size)
+			a.progress.pass("reading", 0, n, size)
 		}})
 		a.progress.clear()
 		if err != nil {
@@ -177,23 +177,33 @@ func (a *app) find(x *execution) (*finding.Result, error) {
 		PredictStrict: a.strict,
 		PredictBudget: a.budget,
 		Witness:       a.took,
-		Progress:      func(pass string, events uint64) { a.progress.set("%s: %d events", pass, events) },
+		Stop:          a.interrupted.Load,
 	}
 	if x.recording == nil {
 		var events uint64
 		if err := x.Replay(func(*event.Event) bool { events++; return true }); err != nil {
 			return nil, err
 		}
-		o.Coverage = analyze.Whole(events)
+		o.Coverage = func() finding.Coverage { return analyze.Whole(events) }
+		o.Progress = func(pass string, events uint64) { a.progress.pass(pass, events, 0, 0) }
+	} else {
+		// What is missing from a recording is known once it has been replayed.
+		o.Coverage = x.recording.Coverage
+		o.Progress = func(pass string, events uint64) {
+			read, size := x.recording.Position()
+			a.progress.pass(pass, events, read, size)
+		}
 	}
-	result, err := analyze.Source(x, o)
+	defer a.temp.yield(func() {
+		a.interrupted.Store(true)
+		a.note("interrupted: what was found so far follows; another interrupt ends at once")
+	})()
+	result, err := analyze.Source(x.Source, o)
 	a.progress.clear()
 	if err != nil || x.recording == nil {
 		return result, err
 	}
-	// What is missing from a recording is known once it has been replayed.
 	events := result.Runs[0].Events
-	result.Coverage = x.recording.Coverage()
 	result.Runs[0] = x.recording.Run()
 	result.Runs[0].Events = events
 	if program := &result.Runs[0].Program; *program != "" {

@@ -21,6 +21,7 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 
 	"github.com/hindsight-go/hindsight/analyze/finding"
 	"github.com/hindsight-go/hindsight/analyze/witness"
@@ -53,6 +54,7 @@ type app struct {
 	temp           temp
 	sources        *sources
 	progress       *progress
+	interrupted    atomic.Bool                            // the user wants to see what there is so far
 	took           func(*finding.Steps, *witness.Witness) // see analyze.Options
 }
 

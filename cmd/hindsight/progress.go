@@ -17,6 +17,8 @@ type progress struct {
 	w     io.Writer
 	last  time.Time
 	shown bool
+	name  string // of the pass
+	begun time.Time
 }
 
 func newProgress(w io.Writer) *progress {
@@ -35,6 +37,41 @@ func (p *progress) set(format string, args ...any) {
 	}
 	fmt.Fprintf(p.w, "\r\033[K"+format, args...)
 	p.last, p.shown = time.Now(), true
+}
+
+// pass shows how far a pass has got: the number of events so far and, unless size
+// is 0, of how many bytes it has read how many.
+func (p *progress) pass(name string, events uint64, read, size int64) {
+	p.mu.Lock()
+	if p.w == nil {
+		p.mu.Unlock()
+		return
+	}
+	if p.name != name {
+		p.name, p.begun = name, time.Now()
+	}
+	took := time.Since(p.begun)
+	p.mu.Unlock()
+	p.set("%s", describePass(name, events, read, size, took))
+}
+
+// describePass is the line about a pass that has taken some time.
+func describePass(name string, events uint64, read, size int64, took time.Duration) string {
+	line := name
+	if size > 0 {
+		line += fmt.Sprintf(" %d %%", min(read*100/size, 100))
+	}
+	if events > 0 {
+		line += fmt.Sprintf(", %d events", events)
+		if s := took.Seconds(); s > 1 {
+			line += fmt.Sprintf(", %.1f million a second", float64(events)/s/1e6)
+		}
+	}
+	if read > 0 && size > read && took > time.Second {
+		left := time.Duration(float64(took) / float64(read) * float64(size-read))
+		line += fmt.Sprintf(", %s left", left.Round(time.Second))
+	}
+	return line
 }
 
 // clear removes the line.

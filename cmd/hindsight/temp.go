@@ -13,6 +13,8 @@ type temp struct {
 	mu    sync.Mutex
 	names []string
 	held  bool // interrupts are for the program that is running
+	soft  int  // how many want to be told of an interrupt
+	tell  func()
 	stop  func()
 }
 
@@ -26,6 +28,23 @@ func (t *temp) hold(f func() error) error {
 	set(true)
 	defer set(false)
 	return f()
+}
+
+// yield has the first interrupt until the function that it returns is called only
+// call f. Of several at once the last f counts.
+func (t *temp) yield(f func()) (done func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.watch()
+	t.soft++
+	t.tell = f
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if t.soft--; t.soft == 0 {
+			t.tell = nil
+		}
+	}
 }
 
 // dir makes a directory that clean removes: in parent or, if that is empty,
@@ -70,6 +89,12 @@ func (t *temp) watch() {
 			select {
 			case s := <-signals:
 				t.mu.Lock()
+				if tell := t.tell; tell != nil && s == os.Interrupt {
+					t.tell = nil
+					t.mu.Unlock()
+					tell()
+					continue
+				}
 				if !t.held {
 					t.remove()
 					status := 128 + 2
