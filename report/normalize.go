@@ -1,31 +1,18 @@
 package report
 
 import (
-	"cmp"
 	"reflect"
-	"slices"
 
 	"github.com/hindsight-go/hindsight/analyze/finding"
 )
 
-// normalize returns a deep copy of r in the order that every format shows, with
-// no list nil and all text valid UTF-8, as it will be when it is read back.
-// Normalizing twice is the same as once.
-//
-// The order of the races means something: observed before predicted, those of
-// the main module before others, more occurrences first.
+// normalize returns a deep copy of r in the order that every format shows (see
+// [finding.Result.Sort]), with no list nil and all text valid UTF-8, as it will be
+// when it is read back. Normalizing twice is the same as once.
 func normalize(r *finding.Result) *finding.Result {
 	n := *r
 	tidy(reflect.ValueOf(&n).Elem())
-	slices.SortStableFunc(n.Races, func(a, b finding.Race) int {
-		return cmp.Or(
-			cmp.Compare(tierRank(a.Tier), tierRank(b.Tier)),
-			cmp.Compare(weakRank(a.Weak), weakRank(b.Weak)),
-			cmp.Compare(b.Occurrences, a.Occurrences),
-			cmp.Compare(a.Object.Name, b.Object.Name),
-			cmp.Compare(a.ID, b.ID),
-		)
-	})
+	n.Sort()
 	return &n
 }
 
@@ -65,11 +52,4 @@ func tierRank(tier string) int {
 		return 0
 	}
 	return 1
-}
-
-func weakRank(weak bool) int {
-	if weak {
-		return 1
-	}
-	return 0
 }

@@ -91,6 +91,7 @@ func redact(r *finding.Result, level Redaction, search *scrubber) *finding.Resul
 	if changed && r.Redaction != string(RedactPublic) {
 		r.Redaction = string(level)
 	}
+	r.Sort() // by what files are called now, as when it is read back
 	if note := search.note(); note != "" {
 		r.Coverage.Notes = append(r.Coverage.Notes, note)
 	}

@@ -12,45 +12,17 @@ import (
 
 // Finish gives ids to all races and findings of a result, puts them in order
 // and sets the verdict. Every change to a result ends with it.
-//
-// The order is total: observed before predicted, what is in a main module
-// before what is only in dependencies, more occurrences first, then the id and
-// the lines.
 func (r *Result) Finish() {
 	r.Schema = Schema
 	main := r.mainModule()
-	own := make(map[string]bool, len(r.Races)) // by id
 	for i := range r.Races {
 		x := &r.Races[i]
 		x.ID, x.Weak = raceID(x, main)
-		own[x.ID] = own[x.ID] || main(x.Accesses[0].Site.Func) || main(x.Accesses[1].Site.Func)
 	}
 	for i := range r.Findings {
 		r.Findings[i].ID = findingID(&r.Findings[i], main)
 	}
-	slices.SortStableFunc(r.Races, func(a, b Race) int {
-		return cmp.Or(
-			rank(a.Tier == "predicted", b.Tier == "predicted"),
-			rank(!own[a.ID], !own[b.ID]),
-			cmp.Compare(b.Occurrences, a.Occurrences),
-			cmp.Compare(a.ID, b.ID),
-			cmp.Compare(a.Object.Name, b.Object.Name),
-			compareSites(&a.Accesses[0], &b.Accesses[0]),
-			compareSites(&a.Accesses[1], &b.Accesses[1]),
-		)
-	})
-	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
-		return cmp.Or(
-			rank(a.Severity != "error", b.Severity != "error"),
-			rank(a.Tier == "predicted", b.Tier == "predicted"),
-			cmp.Compare(a.Rule, b.Rule),
-			cmp.Compare(b.Occurrences, a.Occurrences),
-			cmp.Compare(a.ID, b.ID),
-			cmp.Compare(a.Object, b.Object),
-			slices.CompareFunc(a.Events, b.Events, func(x, y Access) int { return compareSites(&x, &y) }),
-			cmp.Compare(a.Message, b.Message),
-		)
-	})
+	r.Sort()
 	seen := map[string]int{}
 	unique := func(id string) string {
 		if seen[id]++; seen[id] > 1 {
@@ -65,6 +37,43 @@ func (r *Result) Finish() {
 		r.Findings[i].ID = unique(r.Findings[i].ID)
 	}
 	r.Verdict = r.verdict()
+}
+
+// Sort puts races and findings in order: observed before predicted, what is in
+// a main module before what is only in dependencies, more occurrences first, then
+// the id and the lines. Of findings errors come before notes, then one rule after
+// the other. Where all that is the same, the given order stays.
+func (r *Result) Sort() {
+	main := r.mainModule()
+	own := make(map[string]bool, len(r.Races)) // by id
+	for i := range r.Races {
+		x := &r.Races[i]
+		id := BaseID(x.ID)
+		own[id] = own[id] || main(x.Accesses[0].Site.Func) || main(x.Accesses[1].Site.Func)
+	}
+	slices.SortStableFunc(r.Races, func(a, b Race) int {
+		return cmp.Or(
+			rank(a.Tier == "predicted", b.Tier == "predicted"),
+			rank(!own[BaseID(a.ID)], !own[BaseID(b.ID)]),
+			cmp.Compare(b.Occurrences, a.Occurrences),
+			cmp.Compare(BaseID(a.ID), BaseID(b.ID)),
+			cmp.Compare(a.Object.Name, b.Object.Name),
+			compareSites(&a.Accesses[0], &b.Accesses[0]),
+			compareSites(&a.Accesses[1], &b.Accesses[1]),
+		)
+	})
+	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
+		return cmp.Or(
+			rank(a.Severity != "error", b.Severity != "error"),
+			rank(a.Tier == "predicted", b.Tier == "predicted"),
+			cmp.Compare(a.Rule, b.Rule),
+			cmp.Compare(b.Occurrences, a.Occurrences),
+			cmp.Compare(BaseID(a.ID), BaseID(b.ID)),
+			cmp.Compare(a.Object, b.Object),
+			slices.CompareFunc(a.Events, b.Events, func(x, y Access) int { return compareSites(&x, &y) }),
+			cmp.Compare(a.Message, b.Message),
+		)
+	})
 }
 
 func rank(a, b bool) int {

@@ -74,6 +74,35 @@ func TestDiff(t *testing.T) {
 	}
 }
 
+// TestEdits records a program before and after edits that have nothing to do with
+// its race: the id stays. Another function makes another race.
+func TestEdits(t *testing.T) {
+	files(t, map[string]string{"go.mod": "module example.com/m\n\ngo 1.25\n", "main.go": racyProgram})
+	record := func(name, program string) {
+		t.Helper()
+		if err := os.WriteFile("main.go", []byte(program), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if status, _, stderr := call("", "run", "--output="+name, "."); status != exitFound {
+			t.Fatalf("%d\n%s", status, stderr)
+		}
+	}
+	record("old.json", racyProgram)
+	record("again.html", racyProgram)
+	moved := strings.NewReplacer(
+		"func main() {\n", "// Nothing.\nfunc main() {\n\tfunc() { fmt.Print() }()\n",
+		"var stats struct{ hits,", "var stats struct{ other string; hits,",
+	).Replace(racyProgram)
+	record("moved.json", moved)
+	record("other.json", strings.Replace(racyProgram, "stats.misses++", "count()", 1)+"\nfunc count() { stats.misses++ }\n")
+	for name, want := range map[string]string{"again.html": "still there", "moved.json": "still there", "other.json": "new"} {
+		_, out, stderr := call("", "diff", "old.json", name)
+		if !strings.HasPrefix(out, want) {
+			t.Errorf("%s: %q, %q", name, out, stderr)
+		}
+	}
+}
+
 func TestMerge(t *testing.T) {
 	saved(t, map[string]string{"x": racyScript, "y": otherScript, "none": quietScript})
 	merge := func(args ...string) string {
