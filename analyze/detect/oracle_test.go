@@ -2,8 +2,13 @@ package detect
 
 import (
 	"bytes"
+	"errors"
+	"flag"
 	"fmt"
+	"hash/crc32"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -18,10 +23,16 @@ import (
 // oracle finds the races of an execution in the slowest and plainest way: it
 // writes down every edge of docs/memory-model.md, takes the transitive closure,
 // and compares all pairs. It shares no code with the engine.
-func oracle(src event.Source) []string {
+func oracle(src event.Source, mode hb.Mode) []string {
 	var es []event.Event
 	src.Replay(func(e *event.Event) bool { es = append(es, *e); return true })
-	before := closure(es)
+	before := closure(es, mode)
+	var lives []int
+	for i := range es {
+		if es[i].Op == event.Alloc || es[i].Op == event.LifeCut && mode != hb.Strict {
+			lives = append(lives, i)
+		}
+	}
 	type group struct {
 		name   string
 		lo, hi string
@@ -37,8 +48,11 @@ func oracle(src event.Source) []string {
 	}
 	for j := range es {
 		for i := range j {
-			at, ok := conflict(src, es, i, j)
-			if !ok || before[j][i] {
+			if before[j].has(i) {
+				continue
+			}
+			at, ok := conflict(src, es, lives, i, j)
+			if !ok {
 				continue
 			}
 			g := group{src.Object(at, es[j].Cycle).Name, min(site(i), site(j)), max(site(i), site(j))}
@@ -71,20 +85,29 @@ func oracle(src event.Source) []string {
 	return out
 }
 
+// set is a set of events.
+type set []uint64
+
+func (s set) has(i int) bool { return s[i/64]>>(i%64)&1 != 0 }
+func (s set) add(i int)      { s[i/64] |= 1 << (i % 64) }
+func (s set) union(o set) {
+	for k := range o {
+		s[k] |= o[k]
+	}
+}
+
 // closure returns for every event j which events i are before its beginning.
 // Operations on buffered channels, and the generic ones of that kind, release
 // when they begin and acquire when they end.
-func closure(es []event.Event) (began [][]bool) {
-	ended := make([][]bool, len(es))
-	learn := func(to []bool, i int, from []bool) {
-		to[i] = true
-		for k := range from {
-			to[k] = to[k] || from[k]
-		}
+func closure(es []event.Event, mode hb.Mode) (began []set) {
+	ended := make([]set, len(es))
+	learn := func(to set, i int, from set) {
+		to.add(i)
+		to.union(from)
 	}
 	for j := range es {
-		program, others := edgesInto(es, j)
-		b, e := make([]bool, len(es)), make([]bool, len(es))
+		program, others := edgesInto(es, j, mode)
+		b, e := make(set, len(es)/64+1), make(set, len(es)/64+1)
 		if program >= 0 {
 			learn(b, program, ended[program])
 		}
@@ -97,9 +120,7 @@ func closure(es []event.Event) (began [][]bool) {
 				learn(b, i, began[i])
 			}
 		}
-		for k := range b {
-			e[k] = e[k] || b[k]
-		}
+		e.union(b)
 		began, ended[j] = append(began, b), e
 	}
 	return began
@@ -115,7 +136,9 @@ func writes(op event.Op) bool {
 
 func isAtomic(op event.Op) bool { return op >= event.AtomicLoad && op <= event.AtomicCASFail }
 
-func conflict(src event.Source, es []event.Event, i, j int) (at uint64, ok bool) {
+// conflict returns the first byte in which events i and j conflict, given the
+// ends of lives.
+func conflict(src event.Source, es []event.Event, lives []int, i, j int) (at uint64, ok bool) {
 	a, b := &es[i], &es[j]
 	access := func(op event.Op) bool {
 		return op == event.Read || op == event.Write || isAtomic(op) ||
@@ -126,9 +149,9 @@ func conflict(src event.Source, es []event.Event, i, j int) (at uint64, ok bool)
 	}
 	for at := max(a.Addr, b.Addr); at < min(a.Addr+a.Size, b.Addr+b.Size); at++ {
 		same := true
-		for k := range es {
+		for _, k := range lives {
 			c := &es[k]
-			if covers := at >= c.Addr && at < c.Addr+c.Size; !covers || c.Op != event.Alloc && c.Op != event.LifeCut {
+			if at < c.Addr || at >= c.Addr+c.Size {
 				continue
 			}
 			if src.Collected() {
@@ -146,7 +169,7 @@ func conflict(src event.Source, es []event.Event, i, j int) (at uint64, ok bool)
 
 // edgesInto returns the event before j in program order, or -1, and the others
 // with an edge to j.
-func edgesInto(es []event.Event, j int) (last int, in []int) {
+func edgesInto(es []event.Event, j int, mode hb.Mode) (last int, in []int) {
 	e := &es[j]
 	last = -1
 	var sends, recvs []int
@@ -165,7 +188,7 @@ func edgesInto(es []event.Event, j int) (last int, in []int) {
 			same && x.Op == event.Close && e.Op == event.RecvClosed,
 			same && x.Op == event.Add && x.N < 0 && e.Op == event.Wait,
 			same && x.Op == event.OnceDone && e.Op == event.OnceWait,
-			same && x.Op == event.IOWrite && e.Op == event.IORead,
+			same && x.Op == event.IOWrite && e.Op == event.IORead && mode != hb.Strict,
 			same && (x.Op == event.CondSignal || x.Op == event.CondBroadcast) && e.Op == event.CondWake &&
 				int64(e.Slot) >= int64(x.Slot) && int64(e.Slot) < int64(x.Slot)+x.N:
 			in = append(in, i)
@@ -227,107 +250,122 @@ func lastUse(es []event.Event, addr uint64) uint32 {
 }
 
 // engine is what the engine finds, in the oracle's words.
-func engine(t *testing.T, src event.Source) []string {
-	r, err := Run(src, Options{})
+func engine(src event.Source, mode hb.Mode, jobs int) ([]string, error) {
+	r, err := Run(src, Options{Mode: mode, Jobs: jobs})
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	var out []string
 	for _, x := range r.Races {
 		a, b := &x.Accesses[0], &x.Accesses[1]
 		out = append(out, fmt.Sprintf("%s %s %d: %s %d, %s %d", x.Object.Name, x.Kind, x.Occurrences,
 			a.Goroutine, a.Event, b.Goroutine, b.Event))
-		if x.Graph == nil {
-			t.Error("no graph")
+		if x.Graph == nil || x.First == nil || x.Last == nil || x.Explain == nil {
+			return nil, errors.New("a race is not explained")
 		}
 	}
 	slices.Sort(out)
-	return out
+	return out, nil
 }
 
-// random returns a random script of about n lines that keeps the rules.
-func random(r *rand.Rand, n int, recorded bool) string {
-	pick := func(words ...string) string { return words[r.IntN(len(words))] }
-	lines := []string{"chan c 1", "chan d 2", "g0 go g1 @f.go:1"}
-	if recorded {
-		lines = []string{".recorded collected", ".var x 0x10000 16 global \"x\" \"\" ^0 -", ".var y 0x10008 8 heap \"y\" \"\" ^0 -", "g0 go g1 @f.go:1"}
-	}
-	gs, cycle := 2, 0
-	valid := func(lines []string) bool {
-		_, err := script.Parse(strings.NewReader(strings.Join(lines, "\n")))
-		return err == nil
-	}
-	for len(lines) < n {
-		g := fmt.Sprintf("g%d", r.IntN(gs))
-		at := fmt.Sprintf(" @f.go:%d", r.IntN(6)+2)
-		var add []string
-		switch k := r.IntN(20); {
-		case k < 9:
-			op := pick("read", "write", "read", "write", "atomic-load", "atomic-store", "atomic-rmw", "atomic-cas-fail")
-			v := pick("x", "y")
-			if r.IntN(3) == 0 {
-				v += fmt.Sprintf(" %d %d", r.IntN(5), r.IntN(4)+1)
-			} else if recorded {
-				v += " 0 8"
-			}
-			add = []string{g + " " + op + " " + v + at}
-		case k == 9 && gs < 5:
-			add = []string{fmt.Sprintf("%s go g%d @f.go:1", g, gs)}
-		case k < 13:
-			add = []string{g + " " + pick("lock", "unlock", "rlock", "runlock") + " " + pick("m", "n")}
-		case k < 15:
-			add = []string{g + " " + pick("release s", "acquire s", "release-merge s", "release-acquire s", "io-write p", "io-read p",
-				"cond-signal k", "cond-wake k", "cond-broadcast k", "once o", "once-done o", "once-wait o")}
-		case k < 16:
-			add = []string{g + " " + pick("add w 1", "done w", "wait w", "atomic-rmw a", "atomic-store a", "atomic-load a")}
-		case recorded:
-			switch r.IntN(3) {
-			case 0:
-				cycle++
-				add = []string{fmt.Sprintf(".gc %d", cycle)}
-			default:
-				v := pick("x", "y")
-				add = []string{fmt.Sprintf("%s %s %s %d %d", g, pick("life", "life", "cut"), v, r.IntN(2)*4, r.IntN(8)+1)}
-			}
-		case k < 17:
-			add = []string{g + " send u", fmt.Sprintf("g%d recv u", r.IntN(gs))}
-		case k < 19:
-			add = []string{g + " " + pick("send", "recv", "recv", "recv-closed", "close") + " " + pick("c", "d")}
-		default:
-			add = []string{g + " " + pick("alloc x 16", "alloc y 8", "free x", "free y") + at}
-		}
-		// Dumps are not checked, and these make sense only as they must come.
-		if recorded && (strings.Contains(add[0], "cond-") || strings.Contains(add[0], "once")) {
-			continue
-		}
-		if try := append(slices.Clip(lines), add...); valid(try) {
-			lines = try
-			if strings.Contains(add[0], " go ") {
-				gs++
-			}
+// differ says how the oracle and the engine, with some numbers of jobs, differ on a
+// script; "" if they agree.
+func differ(src event.Source, mode hb.Mode, jobs ...int) string {
+	want := oracle(src, mode)
+	for _, n := range jobs {
+		got, err := engine(src, mode, n)
+		if err != nil || !slices.Equal(want, got) {
+			return fmt.Sprintf("order %v, %d jobs: %v\noracle %s\nengine %s", mode, n, err,
+				strings.Join(want, "\n       "), strings.Join(got, "\n       "))
 		}
 	}
-	return strings.Join(lines, "\n") + "\n"
+	return ""
 }
 
-func TestOracle(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	rounds := 400
-	if testing.Short() {
-		rounds = 50
+// compare compares the engine with the oracle. A script on which they differ is
+// made as small as can be and kept.
+func compare(t *testing.T, text string, src event.Source, mode hb.Mode, jobs ...int) {
+	t.Helper()
+	if differ(src, mode, jobs...) == "" {
+		return
 	}
-	for i := range rounds {
-		r := rand.New(rand.NewPCG(seed, uint64(i)))
-		text := random(r, 8+r.IntN(50), i%2 == 1)
-		src, err := script.Parse(strings.NewReader(text))
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	for again := true; again; {
+		again = false
+		for i := range lines {
+			try := slices.Delete(slices.Clone(lines), i, i+1)
+			src, err := script.Parse(strings.NewReader(strings.Join(try, "\n")))
+			if err == nil && differ(src, mode, jobs...) != "" {
+				lines, again = try, true
+				break
+			}
+		}
+	}
+	text = strings.Join(lines, "\n") + "\n"
+	src, err := script.Parse(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := fmt.Sprintf("testdata/differ-%08x.hbt", crc32.ChecksumIEEE([]byte(text)))
+	if err := os.WriteFile(name, []byte(text), 0o666); err != nil {
+		t.Error(err)
+	}
+	t.Fatalf("%s\n%s\n%s", differ(src, mode, jobs...), text, name)
+}
+
+var (
+	rounds = flag.Int("rounds", 400, "compare the engine with the oracle on `N` random scripts")
+	seeded = flag.Uint64("seed", 0, "make random scripts of this seed, not the time's")
+)
+
+func seed(t *testing.T) uint64 {
+	s := *seeded
+	if s == 0 {
+		s = uint64(time.Now().UnixNano())
+	}
+	t.Logf("-seed %d", s)
+	return s
+}
+
+// Scripts on which the engine was wrong once.
+func TestDiffered(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.hbt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range files {
+		f, err := os.Open(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want, got := oracle(src), engine(t, src)
-		if !slices.Equal(want, got) {
-			t.Fatalf("seed %d, round %d\noracle %s\nengine %s\n%s", seed, i,
-				strings.Join(want, "\n       "), strings.Join(got, "\n       "), text)
+		src, err := script.Parse(f)
+		f.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, mode := range []hb.Mode{hb.Model, hb.Strict} {
+			if d := differ(src, mode, 1, 2, 5); d != "" {
+				t.Errorf("%s: %s", name, d)
+			}
+		}
+	}
+}
+
+// TestOracle compares the engine with the oracle on random scripts: go test -run
+// Oracle -rounds 200000 ./analyze/detect takes some minutes.
+func TestOracle(t *testing.T) {
+	seed := seed(t)
+	n := *rounds
+	if testing.Short() {
+		n = min(n, 50)
+	}
+	for i := range n {
+		r := rand.New(rand.NewPCG(seed, uint64(i)))
+		g := generator{Rand: r, mix: &mixes[r.IntN(len(mixes))], recorded: i%2 == 1}
+		text, src := g.script(t)
+		compare(t, text, src, hb.Mode(i/2%2), 1+i/4%4)
+		if i%16 > 1 {
+			continue
 		}
 		var printed bytes.Buffer
 		if err := script.Print(&printed, src); err != nil {
@@ -337,8 +375,9 @@ func TestOracle(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v in\n%s", err, &printed)
 		}
-		if got := engine(t, again); !slices.Equal(want, got) {
-			t.Fatalf("printed and parsed: %q, want %q\n%s", got, want, text)
+		want := oracle(src, hb.Model)
+		if got, err := engine(again, hb.Model, 1); err != nil || !slices.Equal(want, got) {
+			t.Fatalf("printed and parsed: %q, want %q, %v\n%s", got, want, err, text)
 		}
 		checkGraph(t, src)
 	}
@@ -346,9 +385,8 @@ func TestOracle(t *testing.T) {
 
 // Words that many goroutines access without order take another path.
 func TestOracleCrowds(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	for i := range 12 {
+	seed := seed(t)
+	for i := range min(*rounds, 12) {
 		r := rand.New(rand.NewPCG(seed, uint64(i)))
 		var b strings.Builder
 		b.WriteString(".recorded collected\n.var x 0x10000 16 global \"x\" \"\" ^0 -\n")
@@ -391,10 +429,7 @@ func TestOracleCrowds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want, got := oracle(src), engine(t, src); !slices.Equal(want, got) {
-			minimize(t, b.String())
-			t.Fatalf("round %d\noracle %s\nengine %s\n%s", i, strings.Join(want, "\n       "), strings.Join(got, "\n       "), &b)
-		}
+		compare(t, b.String(), src, hb.Mode(i%2), 1, 3)
 	}
 }
 
@@ -424,32 +459,15 @@ func checkGraph(t *testing.T, src event.Source) {
 			bySeq[g.Event(graph.Node(n)).Seq] = graph.Node(n)
 		}
 	}
-	before := closure(es)
+	before := closure(es, hb.Model)
 	for j := range es {
 		for i := range j {
 			a, b := bySeq[uint64(i+1)], bySeq[uint64(j+1)]
-			if a != 0 && b != 0 && reach[b][a] != before[j][i] {
+			if a != 0 && b != 0 && reach[b][a] != before[j].has(i) {
 				var text bytes.Buffer
 				script.Print(&text, src)
 				t.Fatalf("graph: %d before %d is %v\n%s", i, j, reach[b][a], &text)
 			}
 		}
 	}
-}
-
-func minimize(t *testing.T, text string) {
-	lines := strings.Split(strings.TrimSpace(text), "\n")
-	for again := true; again; {
-		again = false
-		for i := range lines {
-			try := slices.Delete(slices.Clone(lines), i, i+1)
-			src, err := script.Parse(strings.NewReader(strings.Join(try, "\n")))
-			if err == nil && !slices.Equal(oracle(src), engine(t, src)) {
-				lines, again = try, true
-				break
-			}
-		}
-	}
-	src, _ := script.Parse(strings.NewReader(strings.Join(lines, "\n")))
-	t.Logf("oracle %q\nengine %q\n%s", oracle(src), engine(t, src), strings.Join(lines, "\n"))
 }

@@ -118,8 +118,8 @@ const (
 
 const (
 	pageWords   = event.Page / 8
-	cachedPages = 1 << 11
-	slabLen     = 1 << 14
+	cachedPages = 1 << 10
+	slabLen     = 1 << 10
 
 	flagged uint32 = 1 << 31
 	crowded uint32 = 1<<31 - 1
@@ -282,7 +282,7 @@ func (s *shadow) word(w uint64) *[2]uint32 {
 // find makes page n the last one used, and reports whether there is one. If
 // create is set, there will be.
 func (s *shadow) find(n uint64, create bool) bool {
-	at := &s.cache[(n^n>>11)%cachedPages]
+	at := &s.cache[(n^n>>10)%cachedPages]
 	if at.p == nil || at.n != n {
 		p := s.pages[n]
 		if p == nil {
