@@ -351,8 +351,8 @@ func TestDiffered(t *testing.T) {
 	}
 }
 
-// TestOracle compares the engine with the oracle on random scripts: go test -run
-// Oracle -rounds 200000 ./analyze/detect takes some minutes.
+// TestOracle compares the engine with the oracle on random scripts. "go test
+// ./analyze/detect -run Oracle -rounds 200000" takes some minutes.
 func TestOracle(t *testing.T) {
 	seed := seed(t)
 	n := *rounds
