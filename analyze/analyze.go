@@ -85,8 +85,14 @@ func Source(src event.Source, o Options) (*finding.Result, error) {
 	return r, nil
 }
 
-// foresee adds to a result what other schedules would have shown.
+// foresee adds to a result who waits at the end, perhaps for ever, and what
+// other schedules would have shown.
 func foresee(src event.Source, r *finding.Result, o *Options) error {
+	blocked, err := predict.Blocked(src, o.Progress)
+	if err != nil {
+		return err
+	}
+	r.Findings = append(r.Findings, blocked...)
 	if o.Predict == predict.Off {
 		return nil
 	}

@@ -86,6 +86,18 @@ const (
 	SendClosed
 	// CloseClosed is a close of a closed channel: the panic.
 	CloseClosed
+	// CloseNil is a close of a nil channel: the panic.
+	CloseNil
+
+	// Waiting that has begun: Obj. Those of one select follow each other. That a
+	// goroutine went on shows in its next event; without one, it is blocked.
+	// BlockForever is a select without cases, or an operation on a nil channel.
+	BlockSend
+	BlockRecv
+	BlockLock
+	BlockRLock
+	BlockWait
+	BlockForever
 
 	NumOps
 )

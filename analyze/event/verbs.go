@@ -14,7 +14,9 @@ var verbs = [NumOps]string{
 	Acquire: "acquire", Release: "release", ReleaseMerge: "release-merge", ReleaseAcquire: "release-acquire",
 	IORead: "io-read", IOWrite: "io-write", LifeCut: "cut",
 	MisuseRead: "misuse-read", MisuseWrite: "misuse-write",
-	SendClosed: "send-closed", CloseClosed: "close-closed",
+	SendClosed: "send-closed", CloseClosed: "close-closed", CloseNil: "close-nil",
+	BlockSend: "block-send", BlockRecv: "block-recv", BlockLock: "block-lock", BlockRLock: "block-rlock",
+	BlockWait: "block-wait", BlockForever: "block-forever",
 }
 
 // String returns the operation's verb in event scripts.

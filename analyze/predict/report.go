@@ -151,7 +151,10 @@ func (p *predictor) access(a *access) finding.Access {
 	g := p.src.Goroutine(a.g)
 	out := finding.Access{
 		Op: a.verb(), Goroutine: goroutineName(p.src, a.g), Event: a.index, Site: p.site(a.stack),
-		Stack: p.frames(a.stack), Created: p.frames(g.Created), Running: !p.c.ended[a.g],
+		Stack: p.frames(a.stack), Created: p.frames(g.Created), Running: true,
+	}
+	if p.c != nil {
+		out.Running = !p.c.ended[a.g]
 	}
 	if g.Parent >= 0 {
 		out.Creator = goroutineName(p.src, g.Parent)

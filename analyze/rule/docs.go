@@ -128,6 +128,25 @@ func stop(done chan struct{}) {
 }`,
 	},
 	{
+		Number: 13,
+		Title:  "Close of a nil channel",
+		What:   "A channel was closed that had never been made.",
+		Why:    "It panics. The goroutines that were to learn of the close wait for ever.",
+		Fix:    "Make the channel where its variable is declared, or in the constructor of what holds it.",
+		Before: `
+type worker struct{ done chan bool }
+
+func newWorker() *worker { return &worker{} }
+
+func (w *worker) stop() { close(w.done) }`,
+		After: `
+type worker struct{ done chan bool }
+
+func newWorker() *worker { return &worker{done: make(chan bool)} }
+
+func (w *worker) stop() { close(w.done) }`,
+	},
+	{
 		Number: 20,
 		Title:  "Lock order cycle",
 		What:   "Goroutines take the same locks in different orders.",
@@ -189,6 +208,47 @@ func add(mu *sync.Mutex, total *int, n int) {
 		return
 	}
 	*total += n
+}`,
+	},
+	{
+		Number: 22,
+		Title:  "Read lock taken twice",
+		What:   "A goroutine holds an RWMutex for reading and takes it for reading again, and another goroutine takes it for writing.",
+		Why:    "A writer that waits keeps new readers out. If it comes between the two, the reader waits for the writer and the writer for the reader, for ever.",
+		Fix:    "Lock once, in the outer function, and let the inner one expect the lock to be held.",
+		Before: `
+type table struct {
+	mu   sync.RWMutex
+	rows map[string]int
+}
+
+func (t *table) get(key string) int {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.rows[key]
+}
+
+func (t *table) both(a, b string) int {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.get(a) + t.get(b)
+}`,
+		After: `
+type table struct {
+	mu   sync.RWMutex
+	rows map[string]int
+}
+
+func (t *table) get(key string) int {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.rows[key]
+}
+
+func (t *table) both(a, b string) int {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.rows[a] + t.rows[b]
 }`,
 	},
 	{

@@ -204,7 +204,16 @@ var verbs = map[string]verb{
 	"misuse-write": {op: event.MisuseWrite, form: sync, class: 's', nums: 1},
 	"send-closed":  {op: event.SendClosed, form: sync, class: 'c', space: event.SpaceChan},
 	"close-closed": {op: event.CloseClosed, form: sync, class: 'c', space: event.SpaceChan},
-	"skip":         {op: event.Invalid, form: bare, nums: 1},
+	"close-nil":    {op: event.CloseNil, form: bare},
+
+	"block-send":    {op: event.BlockSend, form: sync, class: 'c', space: event.SpaceChan},
+	"block-recv":    {op: event.BlockRecv, form: sync, class: 'c', space: event.SpaceChan},
+	"block-lock":    {op: event.BlockLock, form: sync, class: 'l'},
+	"block-rlock":   {op: event.BlockRLock, form: sync, class: 'l'},
+	"block-wait":    {op: event.BlockWait, form: sync, class: 'w'},
+	"block-forever": {op: event.BlockForever, form: bare},
+
+	"skip": {op: event.Invalid, form: bare, nums: 1},
 }
 
 var spaceNames = [...]string{

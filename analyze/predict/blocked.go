@@ -1,0 +1,211 @@
+package predict
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hindsight-go/hindsight/analyze/event"
+	"github.com/hindsight-go/hindsight/analyze/finding"
+	"github.com/hindsight-go/hindsight/analyze/rule"
+)
+
+// Blocked finds the goroutines that wait when the execution ends, and closes of
+// nil channels.
+//
+// Waiting is an error where nobody could end it: on a nil channel; for a lock
+// whose holders have ended or wait in vain themselves; and if all goroutines
+// that are left wait. Else it is a note.
+func Blocked(src event.Source, progress func(pass string, events uint64)) ([]finding.Finding, error) {
+	p := &predictor{src: src, opts: Options{Progress: progress}}
+	b := &ends{predictor: p, holders: map[event.Obj][]event.G{}}
+	var pos uint64
+	f := func(e *event.Event) bool {
+		b.add(e, pos)
+		pos++
+		return true
+	}
+	var err error
+	if fast, ok := src.(event.Batched); ok {
+		none := func(addr, size uint64) bool { return false }
+		err = fast.ReplayWhere(none, nil, func(e *event.Event, _ uint64) bool { return f(e) })
+	} else {
+		err = src.Replay(f)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return b.findings(), nil
+}
+
+// ends is what is known of goroutines at the end of an execution.
+type ends struct {
+	*predictor
+	gs       []end
+	holders  map[event.Obj][]event.G
+	closeNil []access
+}
+
+// end is how a goroutine stands.
+type end struct {
+	seen, ended bool
+	waits       []access // one, or those of one select
+}
+
+func (b *ends) add(e *event.Event, pos uint64) {
+	for int(max(e.G, e.Child)) >= len(b.gs) {
+		b.gs = append(b.gs, end{})
+	}
+	g := &b.gs[e.G]
+	g.seen = true
+	at := access{op: e.Op, g: e.G, cycle: e.Cycle, index: e.Index, pos: pos, stack: e.Stack, obj: e.Obj}
+	switch e.Op {
+	case event.BlockSend, event.BlockRecv:
+		if n := len(g.waits); n > 0 && g.waits[n-1].op != event.BlockSend && g.waits[n-1].op != event.BlockRecv {
+			g.waits = g.waits[:0]
+		}
+		g.waits = append(g.waits, at)
+		return
+	case event.BlockLock, event.BlockRLock, event.BlockWait, event.BlockForever, event.CondWait:
+		g.waits = append(g.waits[:0], at)
+		return
+	}
+	g.waits = g.waits[:0]
+	switch e.Op {
+	case event.Go:
+		if e.Child >= 0 {
+			b.gs[e.Child].seen = true
+		}
+	case event.End:
+		g.ended = true
+	case event.CloseNil:
+		b.closeNil = append(b.closeNil, at)
+	case event.Lock, event.RLock:
+		b.holders[e.Obj] = append(b.holders[e.Obj], e.G)
+	case event.Unlock, event.RUnlock:
+		all := b.holders[e.Obj]
+		if i := slices.Index(all, e.G); i >= 0 {
+			b.holders[e.Obj] = slices.Delete(all, i, i+1)
+		} else if len(all) > 0 {
+			b.holders[e.Obj] = all[1:]
+		}
+	}
+}
+
+// hopeless reports for every goroutine whether it waits in vain.
+func (b *ends) hopeless() []bool {
+	out := make([]bool, len(b.gs))
+	running := false
+	for i := range b.gs {
+		g := &b.gs[i]
+		running = running || g.seen && !g.ended && len(g.waits) == 0
+		out[i] = !g.ended && len(g.waits) > 0
+	}
+	if !running {
+		return out
+	}
+	// Whoever may be woken is not hopeless; nor is who waits for a lock that such
+	// a one holds.
+	for again := true; again; {
+		again = false
+		for i := range b.gs {
+			if out[i] && b.mayWake(&b.gs[i], out) {
+				out[i], again = false, true
+			}
+		}
+	}
+	return out
+}
+
+// mayWake reports whether somebody could end the waiting of g, of all who run
+// or are not known to wait in vain.
+func (b *ends) mayWake(g *end, hopeless []bool) bool {
+	w := &g.waits[0]
+	switch w.op {
+	case event.BlockForever:
+		return false
+	case event.BlockLock, event.BlockRLock:
+		return !slices.ContainsFunc(b.holders[w.obj], func(h event.G) bool { return hopeless[h] || b.gs[h].ended })
+	}
+	return true
+}
+
+func (b *ends) findings() []finding.Finding {
+	type key struct {
+		rule   int
+		object string
+		site   finding.Frame
+	}
+	at := map[key]int{}
+	out := []finding.Finding{}
+	add := func(number int, severity, message string, events []access) {
+		x := finding.Finding{
+			Rule: rule.ID(number), Severity: severity, Tier: "observed", Witness: "none", Message: message,
+			Object: b.src.SyncName(events[0].obj), Occurrences: 1, Events: []finding.Access{},
+		}
+		if op := events[0].op; op == event.BlockForever || op == event.CloseNil {
+			x.Object = ""
+		}
+		k := key{number, x.Object, b.site(events[0].stack)}
+		if i, ok := at[k]; ok {
+			out[i].Occurrences++
+			return
+		}
+		at[k] = len(out)
+		for i := range events {
+			x.Events = append(x.Events, b.access(&events[i]))
+		}
+		out = append(out, x)
+	}
+	for i := range b.closeNil {
+		a := &b.closeNil[i]
+		add(13, "error", goroutineName(b.src, a.g)+" closes a nil channel", b.closeNil[i:i+1])
+	}
+	hopeless := b.hopeless()
+	for i := range b.gs {
+		g := &b.gs[i]
+		if g.ended || len(g.waits) == 0 || b.src.Goroutine(event.G(i)).System {
+			continue
+		}
+		name := goroutineName(b.src, event.G(i))
+		what := b.waitsFor(g)
+		if hopeless[i] {
+			add(50, "error", fmt.Sprintf("%s waits %s, and nobody is left who could end that", name, what), g.waits)
+		} else {
+			add(51, "note", fmt.Sprintf("%s still waited %s when the execution ended", name, what), g.waits)
+		}
+	}
+	return out
+}
+
+// waitsFor says what a goroutine waits for.
+func (b *ends) waitsFor(g *end) string {
+	var parts []string
+	for i := range g.waits {
+		w := &g.waits[i]
+		name := b.src.SyncName(w.obj)
+		switch w.op {
+		case event.BlockSend:
+			parts = append(parts, "to send on "+name)
+		case event.BlockRecv:
+			parts = append(parts, "to receive from "+name)
+		case event.BlockLock, event.BlockRLock:
+			s := "for the lock " + name
+			var by []string
+			for _, h := range b.holders[w.obj] {
+				by = append(by, goroutineName(b.src, h))
+			}
+			if len(by) > 0 {
+				s += ", held by " + strings.Join(by, ", ")
+			}
+			parts = append(parts, s)
+		case event.BlockWait:
+			parts = append(parts, "for the WaitGroup "+name)
+		case event.CondWait:
+			parts = append(parts, "for the Cond "+name)
+		default:
+			parts = append(parts, "on a nil channel or in a select without cases")
+		}
+	}
+	return strings.Join(parts, " or ")
+}
