@@ -202,7 +202,11 @@ func TestLitmus(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for range *litmusRuns {
-				checkLitmus(t, record(t, "litmus", name), verdict, object, marks[number])
+				trace := run(t, "litmus", name)
+				checkLitmus(t, analyze(t, ".", trace, "--predict=off"), verdict, object, marks[number])
+				if strings.HasPrefix(name, "P") {
+					checkPrediction(t, trace, verdict, object, marks[number])
+				}
 				if t.Failed() {
 					return
 				}
@@ -218,7 +222,7 @@ func litmusMarks(t *testing.T) map[string][]site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mark := regexp.MustCompile(`\s//(\d\d[a-z]?)$`)
+	mark := regexp.MustCompile(`\s//(\d\d[a-z]?|P\d)$`)
 	marks := make(map[string][]site)
 	for _, file := range files {
 		text, err := os.ReadFile(file)
@@ -237,7 +241,7 @@ func litmusMarks(t *testing.T) map[string][]site {
 func checkLitmus(t *testing.T, result *finding.Result, verdict, object string, marks []site) {
 	t.Helper()
 	switch verdict {
-	case "none":
+	case "none", "predicted", "deep":
 		checkRaces(t, result, nil)
 		if result.Verdict != finding.None {
 			t.Errorf("verdict %q, want %q", result.Verdict, finding.None)
@@ -264,6 +268,24 @@ func checkLitmus(t *testing.T, result *finding.Result, verdict, object string, m
 	}
 }
 
+// checkPrediction analyzes a recorded case for other schedules.
+func checkPrediction(t *testing.T, trace, verdict, object string, marks []site) {
+	t.Helper()
+	for _, level := range []string{"fast", "deep"} {
+		result := analyze(t, ".", trace, "--predict="+level)
+		var want []expectation
+		if verdict == "predicted" || verdict == level {
+			want = []expectation{{object, sortedSites(marks[0], marks[len(marks)-1])}}
+		}
+		checkRaces(t, result, want)
+		for _, r := range result.Races {
+			if r.Tier != "predicted" || r.Witness != "checked" {
+				t.Errorf("%s, witness %s: %s", r.Tier, r.Witness, describe(&r))
+			}
+		}
+	}
+}
+
 // at reports whether the events are at the marked lines. What package sync does
 // for the program counts as done by its caller.
 func at(events []finding.Access, marks []site) bool {
@@ -281,6 +303,12 @@ func at(events []finding.Access, marks []site) bool {
 // record runs a sample under record and returns what the analysis finds.
 func record(t *testing.T, name string, args ...string) *finding.Result {
 	t.Helper()
+	return analyze(t, ".", run(t, name, args...), "--predict=off")
+}
+
+// run runs a sample under record and returns the recording.
+func run(t *testing.T, name string, args ...string) string {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	trace := filepath.Join(t.TempDir(), "trace")
@@ -289,14 +317,14 @@ func record(t *testing.T, name string, args ...string) *finding.Result {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", name, err, out)
 	}
-	return analyze(t, ".", trace)
+	return trace
 }
 
-// analyze returns the result of hindsight analyze, run in dir without the Go
-// command, after checking that the exit status goes with it.
-func analyze(t *testing.T, dir, trace string) *finding.Result {
+// analyze returns the result of hindsight analyze with some flags, run in dir
+// without the Go command, after checking that the exit status goes with it.
+func analyze(t *testing.T, dir, trace string, flags ...string) *finding.Result {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), hindsight, "analyze", "--format=json", "--predict=off", trace)
+	cmd := exec.CommandContext(t.Context(), hindsight, append([]string{"analyze", "--format=json", trace}, flags...)...)
 	cmd.Dir = dir
 	cmd.Env = []string{"PATH=", "HOME=" + dir}
 	var stderr bytes.Buffer

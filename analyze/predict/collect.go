@@ -115,8 +115,9 @@ type collector struct {
 	wanted  map[wantedKey]*access
 	gnames  []string
 	ended   []bool
-	horizon uint64 // from this position on, entries have been left out
-	lost    uint64 // accesses that are not compared with all earlier ones
+	waits   []int32 // by goroutine: one more than the Cond for which it has just begun to wait
+	horizon uint64  // from this position on, entries have been left out
+	lost    uint64  // accesses that are not compared with all earlier ones
 
 	misuse misuse
 	cycles lockOrder
@@ -183,6 +184,9 @@ func (c *collector) add(e *event.Event) {
 		c.synchronize(e)
 		c.hb.Apply(e)
 	}
+	if e.Op != event.CondWait {
+		c.waits[e.G] = 0
+	}
 	c.pos++
 }
 
@@ -192,6 +196,7 @@ func (c *collector) grow(g event.G) {
 		c.starts = append(c.starts, 0)
 		c.held = append(c.held, nil)
 		c.ended = append(c.ended, false)
+		c.waits = append(c.waits, 0)
 	}
 }
 

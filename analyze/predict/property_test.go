@@ -34,6 +34,9 @@ func TestAgainstAllSchedules(t *testing.T) {
 				}
 			}
 			t.Log(total)
+			if total.predictable >= 100 && (total.share(total.fast) < 0.75 || total.share(total.deep) < 0.95) {
+				t.Error("too few are found")
+			}
 		})
 	}
 }
@@ -47,10 +50,11 @@ type tally struct {
 }
 
 func (x tally) String() string {
-	share := func(n int) float64 { return float64(n) / float64(max(1, x.predictable)) }
 	return fmt.Sprintf("%d scripts (%d too large), %d predictable pairs beyond happens-before: fast %.3f, deep %.3f; %d proposals refused",
-		x.scripts, x.large, x.predictable, share(x.fast), share(x.deep), x.rejected)
+		x.scripts, x.large, x.predictable, x.share(x.fast), x.share(x.deep), x.rejected)
 }
+
+func (x tally) share(n int) float64 { return float64(n) / float64(max(1, x.predictable)) }
 
 func (x *tally) run(t *testing.T, text string) {
 	src, err := script.Parse(strings.NewReader(text))

@@ -43,6 +43,7 @@ type move struct {
 	pair  int32 // unbuffered send: its receive; buffered receive: the send it got; outside of the window: below 0
 	seen  uint64
 	all   bool // needs all that came before it
+	odd   bool // could not have happened as far as is known: it then can when all before it has
 	wakes []waiter
 	fifo  bool // of a Cond of which the waiting is known
 	last  bool // acquire that is released only after a target, or what follows it
@@ -211,6 +212,7 @@ func (w *window) observe(events []event.Event) {
 		if m.obj >= 0 {
 			m.seen = s.objects[m.obj].version
 		}
+		m.odd = (m.op != event.Recv || m.cap > 0) && m.pair != int32(i+1) && !s.can(w, int32(i))
 		s.do(w, int32(i))
 	}
 }
@@ -242,8 +244,11 @@ func (s *world) clone() *world {
 // can reports whether a move can be made.
 func (s *world) can(w *window, i int32) bool {
 	m := &w.moves[i]
-	if m.all && (s.done != i || s.highest > i) {
+	if (m.all || m.odd) && (s.done != i || s.highest > i) {
 		return false
+	}
+	if m.odd {
+		return true
 	}
 	if len(m.reads) > 0 {
 		k := 0

@@ -233,6 +233,9 @@ func (c *collector) group(e *event.Event, s *syncState) {
 func (c *collector) cond(e *event.Event, s *syncState) {
 	o := &c.objects[s.id]
 	switch e.Op {
+	case event.CondWait:
+		c.entry(e, s.id)
+		c.waits[e.G] = s.id + 1
 	case event.CondSignal, event.CondBroadcast:
 		n := c.entry(e, s.id)
 		if s.signals == nil {
@@ -248,8 +251,9 @@ func (c *collector) cond(e *event.Event, s *syncState) {
 			c.barrier(e)
 			return
 		}
-		n := c.entry(e, -1)
+		n := c.entry(e, s.id)
 		c.needs(n, by)
+		o.unseen = o.unseen || c.waits[e.G] != s.id+1
 		if o.wakes == nil {
 			o.wakes = map[int32][]parked{}
 		}

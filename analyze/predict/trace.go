@@ -36,8 +36,10 @@ type object struct {
 	recvs []int32
 	close int32              // the first close; 0: none
 	wakes map[int32][]parked // Cond: whom a signal woke
-	count []int64            // WaitGroup: the counter after each of ops
-	round []int32            // WaitGroup: how often the counter had come back to zero before each of ops
+	// unseen Conds are those of which not every beginning of a Wait was recorded.
+	unseen bool
+	count  []int64 // WaitGroup: the counter after each of ops
+	round  []int32 // WaitGroup: how often the counter had come back to zero before each of ops
 }
 
 // parked is a goroutine that has done all before the event index and waits.
@@ -268,15 +270,57 @@ func (c *closure) mend(o *object) {
 	case aGroup:
 		c.mendGroup(o)
 	case aCond:
-		for _, i := range o.ops[c.since(o.ops, c.base):] {
-			c.steps++
-			if c.has(i) {
-				for _, w := range o.wakes[i] {
-					c.require(w.g, w.index)
-				}
+		c.mendCond(o)
+	}
+}
+
+// mendCond: a signal wakes who has waited longest. Where that would leave
+// somebody asleep who went on, or who waits is not all known, every signal needs
+// those waiting whom it woke in the recording.
+func (c *closure) mendCond(o *object) {
+	from := c.since(o.ops, c.base)
+	if !o.unseen && from == 0 && c.wakesAll(o) {
+		return
+	}
+	for _, i := range o.ops[from:] {
+		c.steps++
+		if c.has(i) {
+			for _, w := range o.wakes[i] {
+				c.require(w.g, w.index)
 			}
 		}
 	}
+}
+
+// wakesAll reports whether all who went on have been woken.
+func (c *closure) wakesAll(o *object) bool {
+	var waits []event.G
+	woken := map[event.G]bool{}
+	for _, i := range o.ops {
+		c.steps++
+		if !c.has(i) {
+			continue
+		}
+		switch e := &c.entries[i]; e.op {
+		case event.CondWait:
+			waits = append(waits, e.g)
+		case event.CondSignal, event.CondBroadcast:
+			n := len(waits)
+			if e.op == event.CondSignal {
+				n = min(n, 1)
+			}
+			for _, g := range waits[:n] {
+				woken[g] = true
+			}
+			waits = waits[n:]
+		case event.CondWake:
+			if !woken[e.g] {
+				return false
+			}
+			delete(woken, e.g)
+		}
+	}
+	return true
 }
 
 // mendLock: of two conflicting acquires the release of the earlier one is needed.

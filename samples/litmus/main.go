@@ -23,6 +23,10 @@ const (
 	none   verdict = "none"   // no race and no misuse
 	race   verdict = "race"   // exactly one race, on the object and at the marked sites
 	misuse verdict = "misuse" // a finding of the object's rule, at the marked sites
+	// No race in what was recorded, but one on the object, at the marked sites,
+	// in another schedule: a fast or a deep search finds it.
+	predicted verdict = "predicted"
+	deep      verdict = "deep"
 )
 
 // A litmus is one case. Its object is the name of what is raced for, "heap" for
@@ -41,7 +45,7 @@ var x int
 
 func all() []litmus {
 	var cases []litmus
-	for _, group := range [][]litmus{channels, locks, syncs, atomics, loops, others, memory, files} {
+	for _, group := range [][]litmus{channels, locks, syncs, atomics, loops, others, memory, files, predictions} {
 		cases = append(cases, group...)
 	}
 	return cases
