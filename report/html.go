@@ -271,7 +271,7 @@ func newRaceView(r *finding.Race, own modules, ids numbers) *entryView {
 		Race: true, Weak: r.Weak, Predicted: r.Tier != "observed",
 		Object: objectName(r.Object), ObjectFacts: objectFacts(r.Object),
 		Seen: count(r.Occurrences, "occurrence"), Occurrences: r.Occurrences,
-		Why:       visibleText(r.Why),
+		Why:       prose(r.Why),
 		Allocated: groups(r.Object.Allocated, own),
 		Sides:     []side{newSide(later, "", own), newSide(earlier, "Previous ", own)},
 		Around:    aroundRows(r),
@@ -309,7 +309,7 @@ func newFindingView(f *finding.Finding, own modules) *entryView {
 		ID: id, Anchor: "f-" + id, Rule: Visible(f.Rule), Tier: Visible(f.Tier), Kind: Visible(f.Severity),
 		IsError: f.Severity == "error", Predicted: f.Tier == "predicted",
 		Op: capital(visibleText(f.Message)), Seen: count(f.Occurrences, "occurrence"), Occurrences: f.Occurrences,
-		Why: visibleText(f.Why), Object: Visible(f.Object),
+		Why: prose(f.Why), Object: Visible(f.Object),
 	}
 	for _, a := range f.Events {
 		event := newSide(a, "", own)

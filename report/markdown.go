@@ -113,7 +113,7 @@ func mdRace(b *strings.Builder, rank int, r *finding.Race, ids numbers) {
 		if r.Tier != "observed" {
 			why = "Why their order was chance"
 		}
-		fmt.Fprintf(b, "**%s:** %s\n\n", why, mdText(visibleText(r.Why)))
+		fmt.Fprintf(b, "**%s:** %s\n\n", why, mdText(prose(r.Why)))
 	}
 	if text := missing(r); text != "" {
 		fmt.Fprintf(b, "**What would order them:** %s\n\n", mdText(text))

@@ -170,7 +170,7 @@ func (root sarifPaths) race(r *finding.Race, rules sarifRules) sarifResult {
 	text := fmt.Sprintf("Data race on %s: %s by %s is not ordered with [%s at %s](1) by %s.",
 		sarifText(objectName(r.Object)), opName(later.Op), sarifText(goroutineName(later.Goroutine)),
 		sarifText(opName(earlier.Op)), sarifText(place(earlier.Site)), sarifText(goroutineName(earlier.Goroutine)))
-	for _, more := range []string{visibleText(r.Why), missing(r)} {
+	for _, more := range []string{prose(r.Why), missing(r)} {
 		if more != "" {
 			text += " " + sarifText(more)
 		}

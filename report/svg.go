@@ -136,7 +136,11 @@ func newDiagram(w *witness, races []finding.Race) diagram {
 		}
 	}
 	for _, e := range d.Edges {
-		if kind := (diagramKind{e.Style, kindNames[e.Style]}); !slices.Contains(d.Legend, kind) {
+		name := kindNames[e.Style]
+		if name == "" {
+			name = e.Label
+		}
+		if kind := (diagramKind{e.Style, name}); name != "" && !slices.Contains(d.Legend, kind) {
 			d.Legend = append(d.Legend, kind)
 		}
 	}
@@ -146,10 +150,10 @@ func newDiagram(w *witness, races []finding.Race) diagram {
 	return d
 }
 
-// kindNames says what an edge of a style means.
+// kindNames says what an edge of a style means; one of style "other" says it itself.
 var kindNames = map[string]string{
 	"go": "go statement", "channel": "channel", "lock": "lock", "waitgroup": "WaitGroup", "once": "Once",
-	"cond": "Cond", "atomic": "atomic", "other": "other synchronization", unordered: "the race: no order",
+	"cond": "Cond", "atomic": "atomic", unordered: "the race: no order",
 }
 
 // route draws the edge from a to b, which is below: down into the gap below a,

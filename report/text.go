@@ -203,7 +203,7 @@ func raceFacts(b *strings.Builder, r *finding.Race) {
 		}
 	}
 	if r.Why != "" {
-		line("Unordered", "%s", visibleText(r.Why))
+		line("Unordered", "%s", prose(r.Why))
 	}
 	if text := missing(r); text != "" {
 		line("Missing", "%s", text)
@@ -246,7 +246,7 @@ func textFinding(b *strings.Builder, f *finding.Finding) {
 		detectorStack(b, a.Stack, a.Site)
 	}
 	if f.Why != "" {
-		fmt.Fprintf(b, "  %-11s %s\n", "Why", visibleText(f.Why))
+		fmt.Fprintf(b, "  %-11s %s\n", "Why", prose(f.Why))
 	}
 	witnessText(b, f.Steps, f.Witness)
 	b.WriteByte('\n')

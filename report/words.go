@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -57,6 +58,45 @@ func goroutineName(g string) string {
 		return fmt.Sprintf("goroutine %d", n)
 	}
 	return "goroutine " + Visible(g)
+}
+
+// placeAfter follows a goroutine's name that stands for a file, as in "g7:3".
+var placeAfter = regexp.MustCompile(`^:[0-9]`)
+
+var goroutineWord = regexp.MustCompile(`(?:^|[ (])g[0-9]+(?:[ ,.;:)]|$)`)
+
+// prose is a sentence of the analysis, which calls goroutines g7, as everything
+// around it says it: "goroutine 7". In what a go statement does ("go g7"), the
+// name stays.
+func prose(s string) string {
+	s = visibleText(s)
+	var b strings.Builder
+	done := 0
+	for at := 0; ; {
+		found := goroutineWord.FindStringIndex(s[at:])
+		if found == nil {
+			break
+		}
+		from, to := at+found[0], at+found[1]
+		for ; s[from] != 'g'; from++ {
+		}
+		for to = from + 1; to < len(s) && s[to] >= '0' && s[to] <= '9'; to++ {
+		}
+		at = to
+		if strings.HasSuffix(s[:from], "go ") || placeAfter.MatchString(s[to:]) {
+			continue
+		}
+		name := goroutineName(s[from:to])
+		if isMain(s[from:to]) {
+			name = "the " + name
+		}
+		if from == 0 || strings.HasSuffix(s[:from], ". ") {
+			name = capital(name)
+		}
+		b.WriteString(s[done:from] + name)
+		done = to
+	}
+	return b.String() + s[done:]
 }
 
 // state says whether a goroutine had ended when the recording did.
@@ -213,7 +253,7 @@ func missing(r *finding.Race) string {
 	if r.Explain == nil || strings.Contains(r.Why, r.Explain.Missing) {
 		return ""
 	}
-	return visibleText(r.Explain.Missing)
+	return prose(r.Explain.Missing)
 }
 
 // Line is a race or finding in one line: rule, object and accesses.

@@ -306,3 +306,41 @@ func TestMan(t *testing.T) {
 		t.Errorf("groff: %v\n%s", err, &warnings)
 	}
 }
+
+// TestOnTerminal runs the command on a terminal that a tool of util-linux makes.
+func TestOnTerminal(t *testing.T) {
+	script, err := exec.LookPath("script")
+	if err != nil {
+		t.Skip("there is no script: output on a terminal is not tested")
+	}
+	executable, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files(t, map[string]string{"x": racyScript})
+	show := func(environment ...string) string {
+		t.Helper()
+		cmd := exec.Command(script, "-qec", "stty cols 60; "+executable+" analyze x", "/dev/null")
+		cmd.Env = append(append(os.Environ(), asHindsight+"=1", "TERM=xterm", "NO_COLOR="), environment...)
+		out, err := cmd.CombinedOutput()
+		if cmd.ProcessState.ExitCode() != exitFound {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		text := strings.ReplaceAll(string(out), "\r", "")
+		if at := strings.LastIndex(text, "\x1b[K"); at >= 0 { // the line of progress
+			text = text[at+len("\x1b[K"):]
+		}
+		return text
+	}
+	_, plain, _ := call("", "analyze", "x")
+	words := func(s string) string { return strings.Join(strings.Fields(s), " ") }
+	if out := show(); !strings.Contains(out, "\x1b[1;31mWARNING: DATA RACE") {
+		t.Errorf("no colour: %q", out)
+	}
+	for _, without := range []string{"NO_COLOR=1", "TERM=dumb"} {
+		out := show(without)
+		if strings.Contains(out, "\x1b[") || words(out) != words(plain) || out == plain {
+			t.Errorf("%s: %q, want the words of %q on shorter lines", without, out, plain)
+		}
+	}
+}
