@@ -132,10 +132,12 @@ type suppressedView struct{ Rule, ID, Object, Places, Seen, By, Reason string }
 
 type ruleView struct{ ID, Title, What, Why, Fix, Before, After string }
 
-// maxFrames is how many frames of a stack a page shows, maxSteps how many steps of a witness.
+// maxFrames is how many frames of a stack a page shows, maxSteps how many steps of a
+// witness, maxReason how many characters it proposes as a suppression's reason.
 const (
 	maxFrames = 60
 	maxSteps  = 200
+	maxReason = 100
 )
 
 func newPage(r *finding.Result) *page {
@@ -308,7 +310,7 @@ func newFindingView(f *finding.Finding, own modules) *entryView {
 	v := &entryView{
 		ID: id, Anchor: "f-" + id, Rule: Visible(f.Rule), Tier: Visible(f.Tier), Kind: Visible(f.Severity),
 		IsError: f.Severity == "error", Predicted: f.Tier == "predicted",
-		Op: capital(visibleText(f.Message)), Seen: count(f.Occurrences, "occurrence"), Occurrences: f.Occurrences,
+		Op: capital(prose(f.Message)), Seen: count(f.Occurrences, "occurrence"), Occurrences: f.Occurrences,
 		Why: prose(f.Why), Object: Visible(f.Object),
 	}
 	for _, a := range f.Events {
@@ -327,6 +329,9 @@ func newFindingView(f *finding.Finding, own modules) *entryView {
 func (v *entryView) advise(id, what string) {
 	if known, ok := rule.Get(id); ok {
 		v.Fix = known.Fix
+	}
+	if short := cut(what, maxReason); short != what {
+		what = short + "…"
 	}
 	v.Suppression = finding.BaseID(v.ID) + "  # " + what
 }

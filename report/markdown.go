@@ -93,7 +93,7 @@ func findingTicket(f *finding.Finding) string {
 }
 
 func mdFinding(b *strings.Builder, f *finding.Finding) {
-	fmt.Fprintf(b, "- **%s** (%s, %s): %s\n", mdText(Visible(f.Rule)), mdText(Visible(f.Severity)), mdCode(Visible(f.ID)), mdText(visibleText(f.Message)))
+	fmt.Fprintf(b, "- **%s** (%s, %s): %s\n", mdText(Visible(f.Rule)), mdText(Visible(f.Severity)), mdCode(Visible(f.ID)), mdText(prose(f.Message)))
 	for _, a := range f.Events {
 		fmt.Fprintf(b, "  - %s at %s in %s by %s\n", mdText(opName(a.Op)), mdCode(place(a.Site)), mdCode(title(a)), mdText(goroutineName(a.Goroutine)))
 	}

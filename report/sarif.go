@@ -206,7 +206,7 @@ func (root sarifPaths) finding(f *finding.Finding, rules sarifRules) sarifResult
 	result := sarifResult{
 		RuleID: Visible(f.Rule), RuleIndex: rules.index(f.Rule), Level: level,
 		Locations:    []sarifLocation{},
-		Message:      sarifMessage{sarifText(capital(visibleText(f.Message))) + "."},
+		Message:      sarifMessage{sarifText(capital(prose(f.Message))) + "."},
 		Fingerprints: map[string]string{"hindsightRaceId/v1": Visible(f.ID)},
 		Occurrences:  f.Occurrences,
 	}

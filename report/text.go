@@ -239,7 +239,7 @@ func raceTags(r *finding.Race) []string {
 }
 
 func textFinding(b *strings.Builder, f *finding.Finding) {
-	fmt.Fprintf(b, "%s %s: %s (%s, %s, %s)\n", Visible(f.Rule), Visible(f.Severity), visibleText(f.Message),
+	fmt.Fprintf(b, "%s %s: %s (%s, %s, %s)\n", Visible(f.Rule), Visible(f.Severity), prose(f.Message),
 		Visible(f.ID), Visible(f.Tier), count(f.Occurrences, "occurrence"))
 	for _, a := range f.Events {
 		fmt.Fprintf(b, "%s by %s:\n", capital(opName(a.Op)), goroutineName(a.Goroutine))

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/hindsight-go/hindsight/analyze/finding"
 )
@@ -33,10 +35,11 @@ func opName(op string) string {
 
 // capital returns s with its first letter in upper case.
 func capital(s string) string {
-	if s == "" {
-		return s
+	first, size := utf8.DecodeRuneInString(s)
+	if size == 0 {
+		return ""
 	}
-	return strings.ToUpper(s[:1]) + s[1:]
+	return string(unicode.ToUpper(first)) + s[size:]
 }
 
 // isMain reports whether a goroutine of that name runs func main.
@@ -77,10 +80,11 @@ func prose(s string) string {
 		if found == nil {
 			break
 		}
-		from, to := at+found[0], at+found[1]
+		from := at + found[0]
 		for ; s[from] != 'g'; from++ {
 		}
-		for to = from + 1; to < len(s) && s[to] >= '0' && s[to] <= '9'; to++ {
+		to := from + 1
+		for ; to < len(s) && s[to] >= '0' && s[to] <= '9'; to++ {
 		}
 		at = to
 		if strings.HasSuffix(s[:from], "go ") || placeAfter.MatchString(s[to:]) {
