@@ -190,13 +190,41 @@ func (s *shadow) apply(p *piece) {
 	for _, a := range p.run {
 		kd := kind(a & 1) // read, write
 		addr, size := a.Addr(), a.Size()
+		w := addr / 8
+		if n := w / pageWords; n != s.lastN {
+			s.find(n, true)
+		}
 		if addr%8+size <= 8 {
-			w := addr / 8
-			s.accessWord(w, s.word(w), 0xff>>(8-size)<<(addr%8), kd)
+			at := &s.last[w%pageWords]
+			if mask := uint8(0xff) >> (8 - size) << (addr % 8); !s.made(at, mask, kd) {
+				s.accessWord(w, at, mask, kd)
+			}
 			continue
 		}
-		s.access(addr, size, kd)
+		// Several words of one page.
+		end := (addr + size - 1) / 8
+		mask := uint8(0xff) << (addr % 8)
+		for ; w <= end; w++ {
+			if w == end {
+				mask &= 0xff >> (7 - (addr+size-1)%8)
+			}
+			if at := &s.last[w%pageWords]; !s.made(at, mask, kd) {
+				s.accessWord(w, at, mask, kd)
+			}
+			mask = 0xff
+		}
 	}
+}
+
+// made reports whether an entry says that the segment has made the access.
+func (s *shadow) made(at *[2]uint32, mask uint8, kd kind) bool {
+	own := s.cur.ids[kd]
+	if own == 0 || kd == free {
+		return false
+	}
+	bytes := uint32(mask) << entryBytes
+	x, y := at[0], at[1]
+	return x&entryID == own && x&bytes == bytes || y&entryID == own && y&bytes == bytes && x != listed
 }
 
 // begin says in which segment, cycle and with which clock accesses are made.
@@ -347,11 +375,8 @@ func (s *shadow) accessWord(w uint64, at *[2]uint32, mask uint8, kd kind) {
 		s.accessList(w, &at[1], past{s.g, s.t, s.cycle, mask, kd}, s.clock)
 		return
 	}
-	if own := s.cur.ids[kd]; own != 0 && kd != free {
-		own |= uint32(mask) << entryBytes
-		if x&own == own && x&entryID == own&entryID || y&own == own && y&entryID == own&entryID {
-			return
-		}
+	if s.made(at, mask, kd) {
+		return
 	}
 	var racy uint8
 	known := false

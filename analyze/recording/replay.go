@@ -534,6 +534,15 @@ func (rp *replay) emit() {
 	rp.place++
 }
 
+// stack is the stack of what c's goroutine does at pc. Where accesses come as
+// runs, stacks are not told.
+func (rp *replay) stack(c *cursor, pc uint32) event.Stack {
+	if rp.runs != nil {
+		return 0
+	}
+	return rp.rec.stacks.leaf(c, pc, 0)
+}
+
 // deliver hands the op of c to the caller, as an event.
 func (rp *replay) deliver(c *cursor, o *op) {
 	rec, ev := rp.rec, &rp.ev
@@ -563,16 +572,16 @@ func (rp *replay) deliver(c *cursor, o *op) {
 		ev.Op = [...]event.Op{0, event.AtomicLoad, event.AtomicStore, event.AtomicRMW, event.AtomicCASFail}[o.code]
 		ev.Addr, ev.Size = o.addr, o.size
 		ev.Obj = event.Obj{Addr: o.addr}
-		ev.Stack = rec.stacks.leaf(c, o.pc, 0)
+		ev.Stack = rp.stack(c, o.pc)
 		k := rec.class.of(rec, o.pc)
-		if k.hideAtomics || k.onlyAtomic && hidesAtomics(rec.calls(c, o.pc, 4)) {
+		if k.hideAtomics || k.onlyAtomic && rec.callerHidesAtomics(c) {
 			ev.Quiet = true
 			if !k.locks {
 				return
 			}
 		}
 	case record.TagSync:
-		ev.Stack = rec.stacks.leaf(c, o.pc, 0)
+		ev.Stack = rp.stack(c, o.pc)
 		if !rec.syncEvent(c, o, ev) {
 			return
 		}
@@ -601,7 +610,7 @@ func (rp *replay) deliver(c *cursor, o *op) {
 	case record.TagAlloc:
 		ev.Op = event.Alloc
 		ev.Addr, ev.Size = o.addr, max(o.size, 1)
-		ev.Stack = rec.stacks.leaf(c, o.pc, 0)
+		ev.Stack = rp.stack(c, o.pc)
 		if rp.keep != nil && rp.keep(ev.Addr, ev.Size) {
 			rec.allocs.add(alloc{o.addr, uint32(min(ev.Size, 1<<32-1)), c.cycle, ev.Stack, c.g.index, o.typ})
 		}

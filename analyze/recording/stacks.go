@@ -156,7 +156,11 @@ func (rec *Recording) symbol(pc uint32) []event.Frame {
 
 // classes remembers what the function at a pc says about a record.
 type classes struct {
-	byPC map[uint32]*class
+	byPC   map[uint32]*class
+	recent [256]struct { // found last, by pc
+		pc uint32
+		k  *class
+	}
 }
 
 // class is what the recorder's caller means. Primitives that have a row in
@@ -170,6 +174,14 @@ type class struct {
 }
 
 func (cl *classes) of(rec *Recording, pc uint32) *class {
+	e := &cl.recent[(pc^pc>>8)%uint32(len(cl.recent))]
+	if e.k == nil || e.pc != pc {
+		e.pc, e.k = pc, cl.find(rec, pc)
+	}
+	return e.k
+}
+
+func (cl *classes) find(rec *Recording, pc uint32) *class {
 	if k := cl.byPC[pc]; k != nil {
 		return k
 	}
@@ -177,8 +189,9 @@ func (cl *classes) of(rec *Recording, pc uint32) *class {
 	for _, f := range rec.symbol(pc) {
 		k.funcs = append(k.funcs, f.Func)
 	}
-	k.hideAtomics = hidesAtomics(k.funcs)
-	k.onlyAtomic = !slices.ContainsFunc(k.funcs, func(f string) bool { return !isAtomic(f) })
+	var decided bool
+	k.hideAtomics, decided = hidesAtomics(k.funcs)
+	k.onlyAtomic = !decided
 	for _, f := range k.funcs {
 		switch f {
 		case "internal/sync.(*Mutex).Lock", "internal/sync.(*Mutex).lockSlow", "internal/sync.(*Mutex).TryLock":
@@ -195,18 +208,29 @@ func (cl *classes) of(rec *Recording, pc uint32) *class {
 	return k
 }
 
-// hidesAtomics reports whether an atomic operation at a pc with these functions
-// is inside a primitive: the innermost function outside sync/atomic is one of
-// sync's or internal/sync's. Once is the exception: its flag is its edge.
-func hidesAtomics(funcs []string) bool {
+// hidesAtomics reports whether an atomic operation in these functions is inside a
+// primitive: the innermost outside sync/atomic is one of sync's or
+// internal/sync's. Once is the exception: its flag is its edge. It is not decided
+// if all are of sync/atomic.
+func hidesAtomics(funcs []string) (hides, decided bool) {
 	for _, f := range funcs {
 		switch {
 		case isAtomic(f):
 			continue
 		case strings.HasPrefix(f, "sync.(*Once)."):
-			return false
+			return false, true
 		}
-		return strings.HasPrefix(f, "sync.") || strings.HasPrefix(f, "internal/sync.")
+		return strings.HasPrefix(f, "sync.") || strings.HasPrefix(f, "internal/sync."), true
+	}
+	return false, false
+}
+
+// callerHidesAtomics is hidesAtomics of the up to four calls around c's record.
+func (rec *Recording) callerHidesAtomics(c *cursor) bool {
+	for i := len(c.stack) - 1; i >= max(0, len(c.stack)-4); i-- {
+		if k := rec.class.of(rec, c.stack[i].pc); !k.onlyAtomic {
+			return k.hideAtomics
+		}
 	}
 	return false
 }
