@@ -36,6 +36,7 @@ type Recording struct {
 	reader    readerStats
 	gs        []*goroutine          // in order of first appearance in the replay
 	byID      map[uint64]*goroutine // recorder's number to goroutine
+	low       []*goroutine          // those of small numbers, by number
 	symbols   map[uint32][]record.Frame
 	names     [2]map[uint64]string // functions, files
 	types     map[uint64]*typ
@@ -124,11 +125,22 @@ func Read(r io.ReaderAt, opts Options) (*Recording, error) {
 // the file. Any goroutine may call it.
 func (rec *Recording) Position() (read, size int64) { return rec.read.Load(), rec.size }
 
+// goroutine returns the goroutine of a number, a new one if there is none. Numbers
+// are given one after the other: most are found without the map.
 func (rec *Recording) goroutine(id uint64) *goroutine {
+	if id < uint64(len(rec.low)) && rec.low[id] != nil {
+		return rec.low[id]
+	}
 	g := rec.byID[id]
 	if g == nil {
 		g = &goroutine{id: id, index: -1, parent: -1}
 		rec.byID[id] = g
+		if most := uint64(4*len(rec.byID) + 1024); id < most {
+			for uint64(len(rec.low)) <= id {
+				rec.low = append(rec.low, nil)
+			}
+			rec.low[id] = g
+		}
 	}
 	return g
 }
