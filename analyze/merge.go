@@ -66,6 +66,7 @@ func Merge(results ...*finding.Result) (*finding.Result, error) {
 	slices.SortFunc(out.Runs, func(a, b finding.Run) int { return bytes.Compare(content(a), content(b)) })
 	out.Suppressed = mergeSuppressed(out.Suppressed)
 	out.Finish()
+	settle(out)
 	return out, nil
 }
 
@@ -191,17 +192,61 @@ func mergeSuppressed(list []finding.Suppressed) []finding.Suppressed {
 	return out
 }
 
-// mergeOmitted adds up what pages left out.
+// mergeOmitted adds up what pages left out. What two parts of a page both name is
+// one.
 func mergeOmitted(a, b *finding.Omitted) *finding.Omitted {
 	if a == nil || b == nil {
 		return cmp.Or(a, b)
 	}
 	sum := &finding.Omitted{
 		Races: a.Races + b.Races, Observed: a.Observed + b.Observed, Occurrences: a.Occurrences + b.Occurrences,
-		Findings: a.Findings + b.Findings, Named: slices.Concat(a.Named, b.Named),
+		Findings: a.Findings + b.Findings, Named: slices.Clone(a.Named),
+	}
+	for _, named := range b.Named {
+		if slices.Contains(a.Named, named) {
+			forget(sum, named)
+		} else {
+			sum.Named = append(sum.Named, named)
+		}
 	}
 	slices.SortFunc(sum.Named, func(x, y finding.OmittedRace) int {
-		return cmp.Or(cmp.Compare(x.ID, y.ID), cmp.Compare(x.Object, y.Object))
+		return cmp.Or(cmp.Compare(x.ID, y.ID), bytes.Compare(content(x), content(y)))
 	})
 	return sum
+}
+
+// settle takes out of what pages left out what another page had.
+func settle(out *finding.Result) {
+	if out.Omitted == nil {
+		return
+	}
+	shown := map[string]bool{}
+	for _, e := range out.Entries() {
+		shown[e.ID] = true
+	}
+	o := *out.Omitted
+	o.Named = []finding.OmittedRace{}
+	for _, named := range out.Omitted.Named {
+		if shown[named.ID] {
+			forget(&o, named)
+		} else {
+			o.Named = append(o.Named, named)
+		}
+	}
+	if out.Omitted = &o; o.Races <= 0 && o.Findings <= 0 {
+		out.Omitted = nil
+	}
+}
+
+// forget counts a race or finding less.
+func forget(o *finding.Omitted, named finding.OmittedRace) {
+	if named.Finding {
+		o.Findings--
+		return
+	}
+	o.Races--
+	o.Occurrences -= min(o.Occurrences, named.Occurrences)
+	if named.Observed {
+		o.Observed--
+	}
 }

@@ -82,7 +82,7 @@ func fit(r *finding.Result, from, most position, number int, o Options) ([]byte,
 	}
 }
 
-// maxNamed is how many of the races that were left out a page names.
+// maxNamed is how many of what was left out a page names.
 const maxNamed = 500
 
 // part returns r with n of its races and findings from a position on, the others
@@ -106,9 +106,17 @@ func part(r *finding.Result, from, n position, number int) *finding.Result {
 		o.Races++
 		o.Occurrences += race.Occurrences
 		o.Observed += 1 - tierRank(race.Tier)
-		named = append(named, finding.OmittedRace{ID: Visible(race.ID), Object: Visible(race.Object.Name)})
+		named = append(named, finding.OmittedRace{
+			ID: Visible(race.ID), Object: Visible(race.Object.Name), Occurrences: race.Occurrences, Observed: tierRank(race.Tier) == 0,
+		})
 	}
-	o.Findings += len(r.Findings) - len(findings)
+	for i, f := range r.Findings {
+		if i >= from.findings && i < from.findings+len(findings) {
+			continue
+		}
+		o.Findings++
+		named = append(named, finding.OmittedRace{ID: Visible(f.ID), Object: Visible(f.Object), Occurrences: f.Occurrences, Finding: true})
+	}
 	o.Named = append(named, o.Named...)
 	o.Named = o.Named[:min(len(o.Named), maxNamed)]
 	if o.Before += from.races; number > 0 {

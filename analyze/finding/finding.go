@@ -237,13 +237,16 @@ type Omitted struct {
 	Observed    int           `json:"observed"` // of these races
 	Occurrences uint64        `json:"occurrences"`
 	Findings    int           `json:"findings"`
-	Named       []OmittedRace `json:"named"`            // the first of the races
+	Named       []OmittedRace `json:"named"`            // the first of them
 	Before      int           `json:"before,omitempty"` // of the races, those on earlier parts of the page
 	Part        int           `json:"part,omitempty"`   // number of the part, if there are several
 }
 
-// OmittedRace names a race that a page left out.
+// OmittedRace names a race, or a finding, that a page left out.
 type OmittedRace struct {
-	ID     string `json:"id"`
-	Object string `json:"object"`
+	ID          string `json:"id"`
+	Object      string `json:"object"`
+	Occurrences uint64 `json:"occurrences"`
+	Observed    bool   `json:"observed,omitempty"`
+	Finding     bool   `json:"finding,omitempty"` // of another rule
 }

@@ -208,6 +208,11 @@ func TestSplit(t *testing.T) {
 	if _, err := os.Stat("all-3.html"); err == nil {
 		t.Error("a third page")
 	}
+	// The parts together are the whole.
+	_, whole, _ := call("", "analyze", "--format=markdown", "x")
+	if _, parts, _ := call("", "analyze", "--format=markdown", "all-2.html", "all.html"); strings.Count(parts, "\n## Race") != 250 || strings.Contains(parts, "part of") || !strings.Contains(parts, "# 250 distinct data races") || !strings.Contains(whole, "# 250 distinct data races") {
+		t.Errorf("the parts give another report: %.200s, want %.200s", parts, whole)
+	}
 	if status, _, stderr := call("", "analyze", "--split", "--max-size=1KB", "--output=no.html", "x"); status != exitFailed || !strings.Contains(stderr, "no room") {
 		t.Errorf("%d, %q", status, stderr)
 	}
