@@ -2,6 +2,7 @@ package record
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"slices"
 )
 
@@ -19,6 +20,8 @@ type Encoder struct {
 	inslice  bool   // the chunk has a slice record
 	lastaddr uint64
 	lastpc   uint32
+	last     uint64
+	lastlow  uint64
 }
 
 // recordMax bounds the bytes of a record other than a definition or a stack.
@@ -57,7 +60,7 @@ func (e *Encoder) Write(r *Record) {
 			e.slice.Cycle = r.Slice.Cycle
 		}
 		n := recordMax
-		if r.Tag == TagStack {
+		if r.Tag == TagStack && len(r.PCs) > 1 {
 			n += 5 * len(r.PCs)
 		}
 		e.room(n)
@@ -99,7 +102,7 @@ func (e *Encoder) room(n int) {
 // begin writes whose the following records are.
 func (e *Encoder) begin() {
 	e.inslice = true
-	e.lastaddr, e.lastpc = 0, 0
+	e.lastaddr, e.lastpc, e.last, e.lastlow = 0, 0, 0, 0
 	e.byte(TagSlice)
 	e.uvarint(e.slice.G, uint64(e.slice.Number), uint64(e.slice.Part), uint64(e.slice.Cycle), e.slice.Goid)
 }
@@ -107,6 +110,10 @@ func (e *Encoder) begin() {
 func (e *Encoder) append(r *Record) {
 	switch r.Tag {
 	case TagRead, TagWrite:
+		if r.Size == 1 && r.Count <= 1 && r.Via == 0 && r.PC <= shortPCMax {
+			e.short(r.Tag-TagRead, &e.last, r.Addr, r.PC)
+			return
+		}
 		tag := r.Tag
 		switch {
 		case r.Count > 1:
@@ -141,6 +148,14 @@ func (e *Encoder) append(r *Record) {
 		e.pc(r.PC)
 		e.uvarint(r.Num)
 	case TagStack:
+		switch {
+		case len(r.PCs) == 0:
+			e.short(3, &e.lastlow, r.Low, e.lastpc)
+			return
+		case len(r.PCs) == 1 && r.PCs[0] <= shortPCMax:
+			e.short(2, &e.lastlow, r.Low, r.PCs[0])
+			return
+		}
 		e.byte(TagStack)
 		e.uvarint(r.Low, uint64(len(r.PCs)))
 		for _, pc := range r.PCs {
@@ -199,6 +214,31 @@ func (e *Encoder) append(r *Record) {
 	}
 }
 
+// shortPCMax is the largest pc of a short record.
+const shortPCMax = 1<<27 - 1
+
+func (e *Encoder) short(what byte, last *uint64, a uint64, pc uint32) {
+	d, p := zigzag(int64(a-*last)), zigzag(int64(int32(pc-e.lastpc)))
+	*last, e.lastpc = a, pc
+	x, y := width(d), width(p)
+	e.byte(TagShort | what<<5 | byte(x-1)<<2 | byte(y-1))
+	e.fixed(d, x)
+	if what != 3 {
+		e.fixed(p, y)
+	}
+}
+
+// width is the number of bytes of a number in a short record.
+func width(v uint64) int { return max(1, (bits.Len64(v)+7)/8) }
+
+func (e *Encoder) fixed(v uint64, n int) {
+	for i := range n {
+		e.byte(byte(v >> (8 * i)))
+	}
+}
+
+func zigzag(v int64) uint64 { return uint64(v)<<1 ^ uint64(v>>63) }
+
 func (e *Encoder) byte(b ...byte) { e.b = append(e.b, b...) }
 
 func (e *Encoder) uvarint(list ...uint64) {
@@ -207,7 +247,7 @@ func (e *Encoder) uvarint(list ...uint64) {
 	}
 }
 
-func (e *Encoder) svarint(v int64) { e.uvarint(uint64(v)<<1 ^ uint64(v>>63)) }
+func (e *Encoder) svarint(v int64) { e.uvarint(zigzag(v)) }
 
 func (e *Encoder) addr(a uint64) {
 	e.svarint(int64(a - e.lastaddr))

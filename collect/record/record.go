@@ -43,6 +43,12 @@ const (
 	TagRun    = 0x08 // with TagRead, TagWrite, alone: a run of one-byte accesses, stride and count follow
 	TagAtomic = 0x20 // | kind<<1 | 1 if 8 bytes wide, else 4
 
+	// The most frequent records have a short form, which a Record does not show:
+	// TagShort | what<<5 | bytes of the address - 1<<2 | bytes of the pc - 1. What
+	// is 0 for a read and 1 for a write of one byte, 2 for a stack record that
+	// adds one call, 3 for one that adds none.
+	TagShort = 0x80
+
 	TagSymbol = 0x40
 	TagString = 0x41
 	TagType   = 0x42
@@ -222,6 +228,8 @@ type Decoder struct {
 	pos      int
 	lastaddr uint64
 	lastpc   uint32
+	last     uint64 // address that short accesses count from
+	lastlow  uint64 // number of calls that short stack records count from
 	err      error
 	pcs      []uint32
 	frames   []Frame
@@ -229,7 +237,7 @@ type Decoder struct {
 
 // Reset makes d read payload from offset pos, which begins a slice or is 0.
 func (d *Decoder) Reset(payload []byte, pos int) {
-	d.b, d.pos, d.lastaddr, d.lastpc, d.err = payload, pos, 0, 0, nil
+	d.b, d.pos, d.lastaddr, d.lastpc, d.last, d.lastlow, d.err = payload, pos, 0, 0, 0, 0, nil
 }
 
 // Pos is the offset of the next record.
@@ -276,26 +284,6 @@ func compact(x uint64) uint64 {
 	x = x&0x007f007f007f007f | x&0x7f007f007f007f00>>1
 	x = x&0x00003fff00003fff | x&0x3fff00003fff0000>>2
 	return x&0x000000000fffffff | x&0x0fffffff00000000>>4
-}
-
-// addrAndPC reads an address and a pc.
-func (d *Decoder) addrAndPC() (addr uint64, pc uint32) {
-	if d.pos+8 <= len(d.b) {
-		x := binary.LittleEndian.Uint64(d.b[d.pos:])
-		last := ^x & 0x8080808080808080
-		if rest := last & (last - 1); rest != 0 {
-			// Both are in these 8 bytes.
-			n := bits.TrailingZeros64(last) + 1
-			m := bits.TrailingZeros64(rest) + 1
-			d.pos += m / 8
-			a := compact(x & (1<<n - 1))
-			p := uint32(compact(x & (1<<m - 1) >> n))
-			d.lastaddr += a>>1 ^ -(a & 1)
-			d.lastpc += p>>1 ^ -(p & 1)
-			return d.lastaddr, d.lastpc
-		}
-	}
-	return d.addr(), d.pc()
 }
 
 // uvarintSlow reads a number at the payload's end, or one of more than 8 bytes.
@@ -359,9 +347,17 @@ func (d *Decoder) Skim(r *Record) (others uint64, ok bool) {
 	for d.pos < len(d.b) {
 		tag := d.b[d.pos]
 		switch {
-		case tag == TagRead || tag == TagWrite:
-			d.pos++
-			d.skip(2)
+		case tag >= TagShort:
+			d.pos += 2 + int(tag>>2&7)
+			switch tag >> 5 & 3 {
+			case 0, 1:
+				d.pos += 1 + int(tag&3)
+			case 2:
+				d.pos += 1 + int(tag&3)
+				others--
+			default:
+				others--
+			}
 		case tag == TagStack:
 			d.pos++
 			d.uvarint()
@@ -371,7 +367,7 @@ func (d *Decoder) Skim(r *Record) (others uint64, ok bool) {
 			}
 			d.skip(int(n))
 			others--
-		case tag > TagRead && tag < TagRead+8:
+		case tag >= TagRead && tag < TagRead+8:
 			d.pos++
 			d.skip(2 + int(tag&TagSized)/TagSized + int(tag&TagVia)/TagVia)
 		case tag == TagRead|TagRun || tag == TagWrite|TagRun:
@@ -402,6 +398,50 @@ func (d *Decoder) Skim(r *Record) (others uint64, ok bool) {
 	return others, false
 }
 
+// fixed reads a signed number of n bytes.
+func (d *Decoder) fixed(n int) int64 {
+	v := uint64(0)
+	if d.pos+8 <= len(d.b) {
+		v = binary.LittleEndian.Uint64(d.b[d.pos:]) << (64 - 8*n) >> (64 - 8*n)
+	} else if d.pos+n <= len(d.b) {
+		for i := range n {
+			v |= uint64(d.b[d.pos+i]) << (8 * i)
+		}
+	} else {
+		d.fail()
+		return 0
+	}
+	d.pos += n
+	return int64(v>>1) ^ -int64(v&1)
+}
+
+func (d *Decoder) short(r *Record, tag byte) {
+	what := tag >> 5 & 3
+	a := uint64(d.fixed(int(tag>>2&7) + 1))
+	if what != 3 {
+		d.lastpc += uint32(d.fixed(int(tag&3) + 1))
+	}
+	if what < 2 {
+		d.last += a
+		r.Tag = TagRead + what
+		r.Addr, r.PC, r.Size, r.Via, r.Count = d.last, d.lastpc, 1, 0, 1
+		if r.Addr+1 == 0 {
+			d.fail()
+		}
+		return
+	}
+	d.lastlow += a
+	r.Tag, r.Low = TagStack, d.lastlow
+	d.pcs = d.pcs[:0]
+	if what == 2 {
+		d.pcs = append(d.pcs, d.lastpc)
+	}
+	r.PCs = d.pcs
+	if r.Low >= 1<<32 {
+		d.fail()
+	}
+}
+
 // Next decodes the next record into r and reports whether there was one.
 func (d *Decoder) Next(r *Record) bool {
 	if d.pos >= len(d.b) {
@@ -411,12 +451,8 @@ func (d *Decoder) Next(r *Record) bool {
 	d.pos++
 	r.Tag = tag
 	switch {
-	case tag == TagRead || tag == TagWrite: // most records
-		r.Addr, r.PC = d.addrAndPC()
-		r.Size, r.Via, r.Count = 1, 0, 1
-		if r.Addr+1 == 0 {
-			d.fail()
-		}
+	case tag >= TagShort: // most records
+		d.short(r, tag)
 	case tag == TagStack:
 		r.Low = d.uvarint()
 		n := d.uvarint()
@@ -429,7 +465,7 @@ func (d *Decoder) Next(r *Record) bool {
 			d.pcs = append(d.pcs, d.pc())
 		}
 		r.PCs = d.pcs
-	case tag > TagRead && tag < TagRead+8:
+	case tag >= TagRead && tag < TagRead+8:
 		r.Tag = tag &^ (TagSized | TagVia)
 		r.Addr = d.addr()
 		r.PC = d.pc()
@@ -479,7 +515,7 @@ func (d *Decoder) Next(r *Record) bool {
 	case tag == TagSlice:
 		r.Slice = Slice{G: d.uvarint(), Number: uint32(d.uvarint()), Part: uint32(d.uvarint()),
 			Cycle: uint32(d.uvarint()), Goid: d.uvarint()}
-		d.lastaddr, d.lastpc = 0, 0
+		d.lastaddr, d.lastpc, d.last, d.lastlow = 0, 0, 0, 0
 		if r.Slice.G == 0 {
 			d.fail()
 		}

@@ -50,7 +50,7 @@ func TestConstants(t *testing.T) {
 		"recAlloc": TagAlloc, "recSync": TagSync, "recRead": TagRead, "recWrite": TagWrite,
 		"recSized": TagSized, "recViaPC": TagVia, "recRun": TagRun, "recAtomic": TagAtomic,
 		"recSymbol": TagSymbol, "recString": TagString, "recType": TagType, "recField": TagField,
-		"recVar": TagVar, "recFact": TagFact, "recStatus": TagStatus, "recLast": TagLast,
+		"recVar": TagVar, "recShort": TagShort, "recFact": TagFact, "recStatus": TagStatus, "recLast": TagLast,
 		"raceOpAcquire": uint64(Acquire), "raceOpRelease": uint64(Release),
 		"raceOpReleaseMerge": uint64(ReleaseMerge), "raceOpReleaseAcquire": uint64(ReleaseAcquire),
 		"raceOpSend": uint64(Send), "raceOpRecv": uint64(Recv), "raceOpClose": uint64(Close),

@@ -38,16 +38,35 @@ const (
 	rawSwitch = 1 + iota
 	rawCycle
 	rawStack
-	rawRead
+	rawRead // even: see raceproc.epochs
 	rawWrite
 	rawAtomic
 	rawSync
 	rawGo
 	rawEnd
 	rawMalloc
+	rawHigh
 
 	rawVia = 16 // added to rawRead and rawWrite: the access has a via pc
-	rawRun = 32 // added to rawRead and rawWrite: a run of accesses of one byte, stride and count
+)
+
+// Most records are short ones of a single word. Bit 63 is set; bits 60 to 62 are
+// the kind; bits 32 to 58 the pc; bits 0 to 31 those of the address of an access of
+// one byte, whose upper bits are what the last rawHigh said for the heap or for data, or
+// the number of calls of the stack that stay.
+const (
+	shortRead  = iota
+	shortWrite // shortRead|1
+	shortReadData
+	shortWriteData // shortWrite|shortReadData
+	shortCall      // a call is added
+	shortCut       // none is, and there is no pc
+
+	shortBit   = 1 << 63
+	shortRun   = 1 << 59 // the access has become a run, see raceproc.ext
+	shortKind  = 60
+	shortPC    = 32
+	shortPCMax = 1<<27 - 1
 )
 
 const (
@@ -488,6 +507,9 @@ func raceread(addr uintptr) {
 		return
 	}
 	f.what, f.who = what, who
+	if pb.continues(rs, addr, pc) {
+		return
+	}
 	pb.access(rs, rawRead<<rawKindShift|addr, 1, pc)
 }
 
@@ -510,6 +532,9 @@ func racewrite(addr uintptr) {
 		return
 	}
 	f.what, f.who = what, who
+	if pb.continues(rs, addr, pc) {
+		return
+	}
 	pb.access(rs, rawWrite<<rawKindShift|addr, 1, pc)
 }
 
@@ -566,62 +591,80 @@ func raceaccess(gp *g, kind uint64, addr, size, pc, via uintptr) {
 //
 //go:nosplit
 func (pb *raceproc) access(rs *racestate, what, size, pc uintptr) {
-	if !isvalidaddr(unsafe.Pointer(what & rawAddrMask)) {
-		if what&rawAddrMask-racetext >= racedatastart-racetext { // else a constant
+	addr := what & rawAddrMask
+	if !isvalidaddr(unsafe.Pointer(addr)) {
+		if addr-racetext >= racedatastart-racetext { // else a constant
 			pb.foreign++
 		}
 		return
 	}
-	pc = uintptr(racepc(pc))
 	if rs.low != rs.depth || rs.mark != rs.depth {
 		pb.tellstack(rs)
-	} else if size == 1 && pb.via == 0 && pb.extend(what&rawAddrMask, uint32(pc)) {
-		return
 	}
 	if pb.n+3 > raceWords {
 		racespill(pb)
 	}
+	rel := uintptr(racepc(pc))
 	switch {
 	case pb.via != 0:
-		pb.put2(uint64(what+rawVia<<rawKindShift), uint64(pc)<<32|uint64(min(size, 1<<32-1)))
+		pb.put2(uint64(what+rawVia<<rawKindShift), uint64(rel)<<32|uint64(min(size, 1<<32-1)))
 		pb.put1(uint64(racepc(pb.via)))
-	case size == 1:
-		r := pb.running(uint32(pc))
-		r.pc, r.ver, r.pos, r.stride, r.last = uint32(pc), pb.ver, pb.n, 0, what&rawAddrMask
-		fallthrough
+	case size == 1 && rel <= shortPCMax:
+		r := pb.running(pc)
+		if pb.extend(r, addr, pc) {
+			return
+		}
+		data := uintptr(0)
+		if addr-racedatastart < racedataend-racedatastart {
+			data = 1
+		}
+		if uint64(addr)>>32 != pb.high[data] {
+			pb.high[data] = uint64(addr) >> 32
+			pb.put1(rawHigh<<rawKindShift | uint64(data)<<32 | uint64(addr)>>32)
+		}
+		r.pc, r.ver, r.pos, r.stride, r.last = uint32(pc), pb.ver, pb.n, 0, addr
+		pb.put1(shortBit | (uint64(what>>rawKindShift-rawRead)|uint64(data)<<1)<<shortKind | uint64(rel)<<shortPC | uint64(addr)&(1<<32-1))
 	default:
-		pb.put2(uint64(what), uint64(pc)<<32|uint64(min(size, 1<<32-1)))
+		pb.put2(uint64(what), uint64(rel)<<32|uint64(min(size, 1<<32-1)))
 	}
 }
 
 //go:nosplit
-func (pb *raceproc) running(pc uint32) *racerunning {
-	return &pb.runs[(pc>>1^pc>>9)%raceRuns]
+func (pb *raceproc) running(pc uintptr) *racerunning {
+	return (*racerunning)(unsafe.Pointer(uintptr(unsafe.Pointer(&pb.runs)) + (pc>>1^pc>>9)%raceRuns*unsafe.Sizeof(racerunning{})))
 }
 
-// extend makes the access one more of the run that its instruction's last
-// record is, if the address is as far from the last as that was from the one
-// before. The caller has seen that nothing but accesses has been recorded since.
+// continues makes the access one more of the run that the last record of its
+// instruction is, if it is as far from the last as that was from the one before,
+// and nothing but accesses has been recorded since.
 //
 //go:nosplit
-func (pb *raceproc) extend(addr uintptr, pc uint32) bool {
+func (pb *raceproc) continues(rs *racestate, addr, pc uintptr) bool {
 	r := pb.running(pc)
-	if r.pc != pc || r.ver != pb.ver {
+	if r.pc != uint32(pc) || r.ver != pb.ver || addr-r.last != uintptr(r.stride) || r.stride == 0 || rs.low != rs.depth || rs.mark != rs.depth {
 		return false
 	}
-	d := addr - r.last
-	w := (*[2]uint64)(unsafe.Pointer(uintptr(unsafe.Pointer(&pb.buf)) + uintptr(r.pos)*8))
-	switch {
-	case r.stride == 0 && d-1 < 1<<16-1:
-		r.stride = uint32(d)
-		w[0] += rawRun << rawKindShift
-		w[1] = w[1]>>32<<32 | uint64(d)<<16 | 2
-	case r.stride != 0 && d == uintptr(r.stride) && w[1]&0xffff != 0xffff:
-		w[1]++
-	default:
+	ext := (*uint32)(unsafe.Pointer(uintptr(unsafe.Pointer(&pb.ext)) + uintptr(r.pos)*4))
+	if *ext&0xffff == 0xffff {
 		return false
 	}
+	*ext++
 	r.last = addr
+	return true
+}
+
+// extend makes a run of the instruction's last record and this access, of
+// kind and address what, likewise. The caller has seen to the stack.
+//
+//go:nosplit
+func (pb *raceproc) extend(r *racerunning, addr, pc uintptr) bool {
+	d := addr - r.last
+	if r.pc != uint32(pc) || r.ver != pb.ver || r.stride != 0 || d-1 >= 1<<16-1 {
+		return false
+	}
+	r.stride, r.last = uint32(d), addr
+	*(*uint64)(unsafe.Pointer(uintptr(unsafe.Pointer(&pb.buf)) + uintptr(r.pos)*8)) |= shortRun
+	*(*uint32)(unsafe.Pointer(uintptr(unsafe.Pointer(&pb.ext)) + uintptr(r.pos)*4)) = uint32(d)<<16 | 2
 	return true
 }
 

@@ -20,7 +20,7 @@ import (
 const (
 	raceFilter    = 4096 // entries of a P's filter, a power of two
 	raceEpochBits = 17
-	raceKnown     = 512
+	raceKnown     = 1024
 	raceRuns      = 256  // instructions whose last record may be extended
 	raceWords     = 2048 // of a P's buffer
 	raceSlack     = 32   // words that the buffer still takes when it is full
@@ -29,9 +29,6 @@ const (
 
 	// raceRecordMax bounds the bytes of one encoded record other than a definition.
 	raceRecordMax = 64
-
-	// raceAccessMax bounds those of an access of one byte.
-	raceAccessMax = 1 + 10 + 5
 )
 
 // raceproc is a P's part of the recorder. It belongs to whoever runs on the P,
@@ -39,14 +36,16 @@ const (
 // while the world is stopped.
 type raceproc struct {
 	_        sys.NotInHeap
-	cur      uintptr // *racestate whose records are being appended
-	pp       uintptr // *p whose state this is; 0 if it is gone
-	sweepgen uint32  // mheap_.sweepgen at the last record
-	ver      uint32  // changes whenever a record in buf can no longer be extended
-	n        int32   // words in buf
-	foreign  uint64  // accesses outside Go's memory
-	via      uintptr // of the access being recorded
+	cur      uintptr   // *racestate whose records are being appended
+	pp       uintptr   // *p whose state this is; 0 if it is gone
+	sweepgen uint32    // mheap_.sweepgen at the last record
+	ver      uint32    // changes whenever a record in buf can no longer be extended
+	n        int32     // words in buf
+	foreign  uint64    // accesses outside Go's memory
+	via      uintptr   // of the access being recorded
+	high     [2]uint64 // what the last rawHigh said of the heap, of data
 	buf      [raceWords + raceSlack]uint64
+	ext      [raceWords + raceSlack]uint32 // of a word that is a run: stride, and count in the lower half
 
 	// filter remembers accesses of cur that need no further record. That is
 	// said by their epoch: the current one for reads, which is even, or for
@@ -78,7 +77,10 @@ type raceproc struct {
 	cycle    uint32
 	lastaddr uint64
 	lastpc   uint32
-	inslice  bool // the chunk has a slice record
+	last     uint64    // address that short accesses count from
+	lastlow  uint64    // number of calls that short changes of the stack count from
+	told     [2]uint64 // high, as far as encoded
+	inslice  bool      // the chunk has a slice record
 	records  uint64
 	cn       int32
 	chunk    [raceChunk]byte
@@ -232,25 +234,22 @@ func (pb *raceproc) enter(gp *g, rs *racestate) {
 //
 //go:nosplit
 func (pb *raceproc) tellstack(rs *racestate) {
-	const most = 1024 // frames in one record
 	pb.ver++
-	low := rs.low
-	for {
-		n := min(rs.depth-low, most)
-		if pb.n+1+(n+1)/2 > raceWords {
+	i := rs.low
+	if i == rs.depth {
+		if pb.n+1 > raceWords {
 			racespill(pb)
 		}
-		pb.put1(rawStack<<rawKindShift | uint64(low)<<24 | uint64(n))
-		for i := low; i < low+n; i += 2 {
-			w := uint64(rs.frame(i).pc) << 32
-			if i+1 < low+n {
-				w |= uint64(rs.frame(i + 1).pc)
-			}
-			pb.put1(w)
+		pb.put1(shortBit | shortCut<<shortKind | uint64(uint32(i)))
+	}
+	for ; i < rs.depth; i++ {
+		if pb.n+2 > raceWords {
+			racespill(pb)
 		}
-		low += n
-		if low == rs.depth {
-			break
+		if pc := rs.frame(i).pc; pc <= shortPCMax {
+			pb.put1(shortBit | shortCall<<shortKind | uint64(pc)<<shortPC | uint64(uint32(i)))
+		} else {
+			pb.put2(rawStack<<rawKindShift|uint64(uint32(i)), uint64(pc))
 		}
 	}
 	rs.low, rs.mark = rs.depth, rs.depth
@@ -311,21 +310,16 @@ func (pb *raceproc) spill(all bool) {
 	}
 	for i := int32(0); i < pb.n; {
 		w := pb.buf[i]
+		if w&shortBit != 0 {
+			if pb.prepare(w, pb.ext[i]) {
+				i++
+			} else {
+				i = pb.shorts(i)
+			}
+			continue
+		}
 		a := w & rawAddrMask
 		kind := w >> rawKindShift
-		if kind == rawRead || kind == rawWrite {
-			// Most records are one of these, and most of them need no
-			// definition and no new chunk.
-			x := pb.buf[i+1]
-			pc := uint32(x >> 32)
-			if x&(1<<32-1) == 1 && pb.known[pc%raceKnown] == pc && pb.inslice && pb.cn+raceAccessMax <= raceChunk &&
-				(uintptr(a)-racedatastart >= racedataend-racedatastart || racepages.has((uintptr(a)-racedatastart)/8)) {
-				pb.plain(byte(recRead+kind-rawRead), a, pc)
-				pb.records++
-				i += 2
-				continue
-			}
-		}
 		switch kind {
 		case rawSwitch:
 			pb.gid, pb.slice, pb.part = a, uint32(pb.buf[i+1]), 0
@@ -339,10 +333,19 @@ func (pb *raceproc) spill(all bool) {
 			pb.uvarint(a)
 			i++
 			continue
+		case rawHigh:
+			pb.told[a>>32] = a & (1<<32 - 1)
+			i++
+			continue
 		case rawStack:
-			n := int32(a & (1<<24 - 1))
-			pb.stack(uint64(a>>24), pb.buf[i+1:i+1+(n+1)/2], n)
-			i += 1 + (n+1)/2
+			pc := uint32(pb.buf[i+1])
+			pb.symbol(pc)
+			pb.room(raceRecordMax)
+			pb.byte(recStack)
+			pb.uvarint(a)
+			pb.uvarint(1)
+			pb.pc(pc)
+			i += 2
 			continue
 		case rawRead, rawWrite, rawRead + rawVia, rawWrite + rawVia:
 			pc, size := uint32(pb.buf[i+1]>>32), pb.buf[i+1]&(1<<32-1)
@@ -372,26 +375,6 @@ func (pb *raceproc) spill(all bool) {
 			if via != 0 {
 				pb.pc(via)
 			}
-			i += 2
-		case rawRead + rawRun, rawWrite + rawRun:
-			pc, stride, count := uint32(pb.buf[i+1]>>32), pb.buf[i+1]>>16&0xffff, pb.buf[i+1]&0xffff
-			pb.symbol(pc)
-			for b := a; b < a+stride*count; b += 8 {
-				pb.global(b)
-				if uintptr(b)-racedatastart >= racedataend-racedatastart {
-					break
-				}
-			}
-			tag := byte(recRead | recRun)
-			if kind&^rawRun == rawWrite {
-				tag = recWrite | recRun
-			}
-			pb.room(raceRecordMax)
-			pb.byte(tag)
-			pb.addr(a)
-			pb.pc(pc)
-			pb.uvarint(stride)
-			pb.uvarint(count)
 			i += 2
 		case rawAtomic:
 			pc, op, size := uint32(pb.buf[i+1]>>32), byte(pb.buf[i+1]>>8), byte(pb.buf[i+1])
@@ -452,30 +435,96 @@ func (pb *raceproc) spill(all bool) {
 	}
 }
 
-// plain writes an access of one byte. The caller made room.
-func (pb *raceproc) plain(tag byte, a uint64, pc uint32) {
-	p0 := uintptr(unsafe.Pointer(&pb.chunk)) + uintptr(pb.cn)
-	*(*byte)(unsafe.Pointer(p0)) = tag
-	p := p0 + 1
-	d := int64(a - pb.lastaddr)
-	v := uint64(d)<<1 ^ uint64(d>>63)
-	for v >= 0x80 {
-		*(*byte)(unsafe.Pointer(p)) = byte(v) | 0x80
-		v >>= 7
-		p++
+// prepare makes sure that the short record w can be written: its pc is defined,
+// its variable too, and there is room. A run is written here, which it reports.
+func (pb *raceproc) prepare(w uint64, ext uint32) bool {
+	kind, pc := w>>shortKind&7, uint32(w>>shortPC)&shortPCMax
+	if kind != shortCut {
+		pb.symbol(pc)
 	}
-	*(*byte)(unsafe.Pointer(p)) = byte(v)
-	p++
-	e := int32(pc - pb.lastpc)
-	u := uint32(e)<<1 ^ uint32(e>>31)
-	for u >= 0x80 {
-		*(*byte)(unsafe.Pointer(p)) = byte(u) | 0x80
-		u >>= 7
-		p++
+	if kind >= shortCall {
+		pb.room(raceRecordMax)
+		return false
 	}
-	*(*byte)(unsafe.Pointer(p)) = byte(u)
-	pb.lastaddr, pb.lastpc = a, pc
-	pb.cn += int32(p + 1 - p0)
+	a := pb.told[kind>>1]<<32 | w&(1<<32-1)
+	if w&shortRun == 0 {
+		pb.global(a)
+		pb.room(raceRecordMax)
+		return false
+	}
+	stride, count := uint64(ext>>16), uint64(ext&0xffff)
+	if kind&2 != 0 {
+		for b := a; b < a+stride*count; b += 8 {
+			pb.global(b)
+		}
+	}
+	pb.room(raceRecordMax)
+	pb.byte(recRead + byte(kind&1) | recRun)
+	pb.addr(a)
+	pb.pc(pc)
+	pb.uvarint(stride)
+	pb.uvarint(count)
+	pb.records++
+	return true
+}
+
+// shorts writes the short records from word i on, the first of which is
+// prepared, up to one that must be prepared, and returns where that is. The tag
+// tells how many bytes the two numbers take, so that they are written
+// without branches, as whole words of which the rest is overwritten.
+func (pb *raceproc) shorts(i int32) int32 {
+	start := uintptr(unsafe.Pointer(&pb.chunk))
+	p := start + uintptr(pb.cn)
+	high := [4]uint64{pb.told[0] << 32, pb.told[1] << 32}
+	last, lastpc := [2]uint64{pb.last, pb.lastlow}, pb.lastpc
+	accesses := uint64(0)
+	for first := i; ; {
+		w := *(*uint64)(unsafe.Pointer(uintptr(unsafe.Pointer(&pb.buf)) + uintptr(i)*8))
+		if i >= pb.n || w&(shortBit|shortRun) != shortBit || p > start+raceChunk-raceRecordMax {
+			break
+		}
+		pc := uint32(w>>shortPC) & shortPCMax
+		if pb.known[pc%raceKnown] != pc && i != first {
+			if w>>shortKind&7 != shortCut && !racepcs.has(uintptr(pc)) {
+				break
+			}
+			pb.known[pc%raceKnown] = pc
+		}
+		kind := w >> shortKind & 7
+		j := kind >> 1
+		a := high[j&3] | w&(1<<32-1)
+		if j == shortReadData>>1 && i != first && !racepages.has((uintptr(a)-racedatastart)/8) {
+			break
+		}
+		stack := kind >> 2
+		d := int64(a - last[stack&1])
+		last[stack&1] = a
+		v := uint64(d)<<1 ^ uint64(d>>63)
+		pcless := int32(kind-shortCut) >> 31 // 0 where there is no pc
+		e := int32(pc-lastpc) & pcless
+		lastpc += uint32(e)
+		u := uint32(e)<<1 ^ uint32(e>>31)
+		x, y := uintptr(racewidth[sys.Len64(v)]), uintptr(racewidth[sys.Len64(uint64(u))])
+		*(*byte)(unsafe.Pointer(p)) = recShort | byte(kind&1|stack<<1)<<5 | byte(x-1)<<2 | byte(y-1)
+		*(*uint64)(unsafe.Pointer(p + 1)) = v
+		*(*uint64)(unsafe.Pointer(p + 1 + x)) = uint64(u)
+		p += 1 + x + y&uintptr(pcless)
+		accesses += stack ^ 1
+		i++
+	}
+	pb.cn = int32(p - start)
+	pb.last, pb.lastlow, pb.lastpc = last[0], last[1], lastpc
+	pb.records += accesses
+	return i
+}
+
+// racewidth is the number of bytes, at least 1, for each number of bits.
+var racewidth [65]byte
+
+func raceinitwidths() {
+	for i := range racewidth {
+		racewidth[i] = byte(max(1, (i+7)/8))
+	}
 }
 
 // Tags of records, as in collect/record.
@@ -494,6 +543,8 @@ const (
 	recRun   = 0x08 // with recRead, recWrite: a run, stride and count follow
 
 	recAtomic = 0x20 // | kind<<1 | 1 if 8 bytes
+
+	recShort = 0x80 // | what<<5 | bytes of the address - 1<<2 | bytes of the pc - 1
 
 	recSymbol = 0x40
 	recString = 0x41
@@ -541,38 +592,13 @@ func (pb *raceproc) startslice(goid uint64) {
 // so that a lost chunk is nobody else's loss.
 func (pb *raceproc) slicerecord(goid uint64) {
 	pb.inslice = true
-	pb.lastaddr, pb.lastpc = 0, 0
+	pb.lastaddr, pb.lastpc, pb.last, pb.lastlow = 0, 0, 0, 0
 	pb.byte(recSlice)
 	pb.uvarint(pb.gid)
 	pb.uvarint(uint64(pb.slice))
 	pb.uvarint(uint64(pb.part))
 	pb.uvarint(uint64(pb.cycle))
 	pb.uvarint(goid)
-}
-
-func (pb *raceproc) stack(low uint64, words []uint64, n int32) {
-	const most = 100 // frames that surely fit an empty chunk
-	for i := int32(0); ; {
-		m := min(n-i, most)
-		for j := i; j < i+m; j++ {
-			pb.symbol(raceword(words, j))
-		}
-		pb.room(raceRecordMax + 5*m)
-		pb.byte(recStack)
-		pb.uvarint(low + uint64(i))
-		pb.uvarint(uint64(m))
-		for j := i; j < i+m; j++ {
-			pb.pc(raceword(words, j))
-		}
-		i += m
-		if i == n {
-			return
-		}
-	}
-}
-
-func raceword(words []uint64, i int32) uint32 {
-	return uint32(words[i/2] >> (32 * (1 - uint(i)%2)))
 }
 
 // byte and uvarint append to the chunk without a bounds check: callers made room.

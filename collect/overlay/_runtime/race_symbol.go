@@ -68,6 +68,7 @@ var (
 const raceuntoldUnit = 16
 
 func raceinitsymbols() {
+	raceinitwidths()
 	md := &firstmoduledata
 	racepcs.init(raceetext - racetext)
 	raceruntime.init(raceetext - racetext)
