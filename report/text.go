@@ -274,7 +274,7 @@ func runFacts(run finding.Run) []string {
 		add("", run.GOOS+"/"+run.GOARCH)
 	}
 	module := run.Module
-	if run.Version != "" {
+	if run.Version != "" && run.Version != "(devel)" {
 		module += "@" + run.Version
 	}
 	add("module ", module)
