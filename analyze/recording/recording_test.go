@@ -221,6 +221,16 @@ func TestReplay(t *testing.T) {
 			w.in(3, write(8))
 			return w.end(0)
 		}, "g1.go g1.go g3.write g2.write g1.write", false},
+		{"a cycle that begins after a goroutine's last record on a P", func(w *writer) []byte {
+			later := record.Record{Tag: record.TagCycle, Slice: record.Slice{Cycle: 5}}
+			w.in(1, goOp(2), write(8), later)
+			w.slices[1]++
+			w.e.Write(&record.Record{Tag: record.TagSlice, Slice: record.Slice{G: 1, Number: 2, Cycle: 6}})
+			w.e.Write(&record.Record{Tag: record.TagStack, PCs: []uint32{1}})
+			w.in(1, syncOp(record.Close, 0), later, write(8))
+			w.in(2, syncOp(record.SendClosed, 1))
+			return w.end(0)
+		}, "g1.go g1.write g1.close g2.send-closed g1.write", false},
 		{"killed: the go statement was not written", func(w *writer) []byte {
 			w.in(1, write(8))
 			w.in(7, write(8)) // whose child this is, who knows

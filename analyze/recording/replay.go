@@ -343,7 +343,7 @@ func (rec *Recording) diedRunning() bool {
 // run replays c as far as it goes.
 func (rp *replay) run(c *cursor) {
 	for !rp.stopped {
-		if c.cycle > rp.cycle {
+		if c.cycle > rp.cycle && c.happens() {
 			rp.later.push(uint64(c.cycle), c)
 			return
 		}
@@ -428,6 +428,24 @@ func (c *cursor) next() {
 	}
 	c.open, c.at, c.told = true, 0, false
 	c.cycle, c.last = c.slice.cycle, c.slice.stack
+}
+
+// happens reports whether something is to be delivered before anything else. A
+// slice may tell of a later cycle than its goroutine has seen, if nothing in it
+// happens after that.
+func (c *cursor) happens() bool {
+	s := &c.slice
+	switch {
+	case !c.open:
+		return false
+	case !c.told && c.at == s.ops:
+		return s.skipped > 0
+	case !c.told && c.op().skipped > 0:
+		return true
+	case c.at == s.ops:
+		return false
+	}
+	return c.op().tag != record.TagCycle && c.op().tag != record.TagStack
 }
 
 // op is the op that is next in the open slice.
