@@ -97,8 +97,12 @@ func foresee(src event.Source, r *finding.Result, o *Options) error {
 		return nil
 	}
 	found, err := predict.Run(src, r.Races, r.Findings, predict.Options{
-		Level: o.Predict, Strict: o.PredictStrict, Budget: o.PredictBudget, Mode: o.Order, Progress: o.Progress,
+		Level: o.Predict, Strict: o.PredictStrict, Budget: o.PredictBudget, Mode: o.Order, Progress: o.Progress, Stop: o.Stop,
 	})
+	if errors.Is(err, predict.ErrStopped) {
+		r.Coverage.Notes = append(r.Coverage.Notes, err.Error())
+		return nil
+	}
 	if err != nil {
 		return err
 	}

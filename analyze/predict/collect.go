@@ -14,7 +14,7 @@ import (
 const (
 	maxEntries = 4 << 20 // 256 MB
 	maxWords   = 2 << 20 // shared words of 8 bytes
-	maxPasts   = 96      // accesses remembered of a word
+	maxPasts   = 32      // accesses remembered of a word
 	maxTries   = 6       // pairs of accesses tried for a pair of lines
 	maxSpots   = 1 << 18 // pairs of lines and of words with accesses that may be reordered
 )
@@ -39,29 +39,34 @@ func (a *access) verb() string { return (&event.Event{Op: a.op, N: a.n}).Verb() 
 
 func (a *access) target() target { return target{a.g, a.index, a.pos} }
 
-// held is a lock that a goroutine holds.
-type held struct {
-	obj   event.Obj
-	entry int32 // of the acquire
-	read  bool
+// past is an access that later ones are compared with, in 64 bytes.
+type past struct {
+	index, pos, addr uint64
+	stack            event.Stack
+	g                event.G
+	size             uint32
+	cycle            uint32
+	must, seen       hb.Time // segments in the order that every schedule keeps, and in happens-before
+	locks            lockset
+	op               event.Op
+	mask             uint8
 }
 
-// past is an access that later ones are compared with.
-type past struct {
-	access
-	mask       uint8
-	must, seen hb.Epoch // in the order that every schedule keeps, and in happens-before
+func (c *collector) accessOf(a *past) access {
+	return access{
+		op: a.op, g: a.g, cycle: a.cycle, index: a.index, pos: a.pos, addr: a.addr, size: uint64(a.size), stack: a.stack,
+		locks: c.locks.list(a.locks),
+	}
 }
 
 // writer is the last write of some bytes of a word.
 type writer struct {
 	mask  uint8
-	first uint8 // byte at which the write began in the word
 	g     event.G
 	cycle uint32
 	index uint64
 	pos   uint64
-	must  hb.Epoch
+	must  hb.Clock // what the writer released with it
 }
 
 // word is what is known of 8 bytes that goroutines share.
@@ -72,15 +77,12 @@ type word struct {
 	racy    uint8   // bytes that were accessed without order
 }
 
-// spotKey names what is tried together: an object and two lines.
-type spotKey struct {
-	object objectID
-	a, b   siteID
-}
-
-// spot is a pair of lines that may race in another schedule.
+// spot is a pair of lines that may race in another schedule, on the object at
+// an address.
 type spot struct {
-	spotKey
+	stacks   [2]event.Stack
+	at       uint64
+	cycle    uint32
 	pairs    []pair // that may be next at once, in the order of the recording
 	more     int    // pairs that were not kept
 	observed bool   // it did race
@@ -103,15 +105,18 @@ type collector struct {
 	shared    *sharing
 	pos       uint64
 
-	hb   *hb.State // happens-before
-	must *hb.State // what every schedule keeps
+	hb *hb.State // happens-before
+	// must is what every schedule keeps, released what may be learned of it.
+	must     []hb.Clock
+	released map[int32]hb.Clock // by entry
 
-	words   map[uint64]*word
-	spots   map[spotKey]*spot
+	words   [][]word // by number, see sharing.number
 	quick   map[quickKey]*spot
+	order   []*spot // as they came
 	memory  hb.Index[event.Obj]
 	sync    map[objectKey]*syncState
-	held    [][]held
+	held    []lockset // by goroutine
+	locks   locksets
 	wanted  map[wantedKey]*access
 	gnames  []string
 	ended   []bool
@@ -157,14 +162,15 @@ func newCollector(src event.Source, mode hb.Mode, shared *sharing) *collector {
 	return &collector{
 		trace: &trace{entries: make([]entry, 1)},
 		src:   src, collected: src.Collected(), mode: mode, names: newNames(src), shared: shared,
-		hb: hb.New(mode, src.Collected()), must: hb.New(hb.Model, false),
-		words: map[uint64]*word{}, spots: map[spotKey]*spot{}, quick: map[quickKey]*spot{},
+		hb: hb.New(mode, src.Collected()), released: map[int32]hb.Clock{},
+		quick:   map[quickKey]*spot{},
 		horizon: math.MaxUint64, sync: map[objectKey]*syncState{}, wanted: map[wantedKey]*access{},
 	}
 }
 
-// add takes the recording's next event.
-func (c *collector) add(e *event.Event) {
+// add takes the recording's next event, at a position.
+func (c *collector) add(e *event.Event, pos uint64) {
+	c.pos = pos
 	c.grow(e.G)
 	c.note(e)
 	switch e.Op {
@@ -187,16 +193,16 @@ func (c *collector) add(e *event.Event) {
 	if e.Op != event.CondWait {
 		c.waits[e.G] = 0
 	}
-	c.pos++
 }
 
 func (c *collector) grow(g event.G) {
 	for int(g) >= len(c.byG) {
 		c.byG = append(c.byG, nil)
 		c.starts = append(c.starts, 0)
-		c.held = append(c.held, nil)
+		c.held = append(c.held, 0)
 		c.ended = append(c.ended, false)
 		c.waits = append(c.waits, 0)
+		c.must = append(c.must, hb.NewClock(event.G(len(c.must))))
 	}
 }
 
@@ -216,9 +222,12 @@ func (c *collector) note(e *event.Event) {
 func (c *collector) access(e *event.Event) access {
 	return access{
 		op: e.Op, g: e.G, n: e.N, cycle: e.Cycle, index: e.Index, pos: c.pos, addr: e.Addr, size: e.Size,
-		stack: e.Stack, obj: e.Obj, locks: c.held[e.G],
+		stack: e.Stack, obj: e.Obj, locks: c.holds(e.G),
 	}
 }
+
+// holds returns the locks that g holds, oldest first.
+func (c *collector) holds(g event.G) []held { return c.locks.list(c.held[g]) }
 
 // entry adds an event that other schedules depend on and returns its number.
 func (c *collector) entry(e *event.Event, obj int32) int32 {
@@ -246,30 +255,17 @@ func (c *collector) needs(i, j int32) {
 	}
 }
 
-// mustRelease and mustAcquire make an edge that every schedule keeps.
-
-func (c *collector) mustRelease(g event.G, class uint64, id uint64) {
-	c.must.Apply(&event.Event{Op: event.Release, G: g, Obj: mustObject(class, id)})
+// release lets others learn, by way of entry n, what g knows.
+func (c *collector) releaseAt(g event.G, n int32) {
+	if n != 0 {
+		c.released[n] = c.must[g].Release()
+	}
 }
 
-func (c *collector) mustAcquire(g event.G, class uint64, id uint64) {
-	c.must.Apply(&event.Event{Op: event.Acquire, G: g, Obj: mustObject(class, id)})
-}
-
-// Classes of edges.
-const (
-	byWrite = iota
-	byEntry
-)
-
-func mustObject(class, id uint64) event.Obj {
-	return event.Obj{Space: event.SpaceMap, Addr: id<<1 | class}
-}
-
-// entryEdge is an edge from entry j to the present event of g.
-func (c *collector) entryEdge(g event.G, j int32) {
-	if j != 0 {
-		c.mustAcquire(g, byEntry, uint64(j))
+// learn lets g learn what has been released at entry n.
+func (c *collector) learn(g event.G, n int32) {
+	if r, ok := c.released[n]; ok {
+		c.must[g].Acquire(&r)
 	}
 }
 
@@ -283,15 +279,17 @@ func (c *collector) memoryAccess(e *event.Event) {
 		}
 		return
 	}
-	a := c.access(e)
-	must := c.must.Epoch(e.G)
-	seen := c.hb.Epoch(e.G)
+	a := past{
+		op: e.Op, g: e.G, index: e.Index, pos: c.pos, addr: e.Addr, size: uint32(min(e.Size, math.MaxUint32)), cycle: e.Cycle,
+		stack: e.Stack, locks: c.held[e.G], must: c.must[e.G].Epoch().T, seen: c.hb.Epoch(e.G).T,
+	}
 	if atomic {
 		c.hb.Apply(e)
 	}
 	masks(e.Addr, e.Size, func(w uint64, mask uint8) {
 		if x := c.word(w); x != nil {
-			c.compare(x, w, past{a, mask, must, seen})
+			a.mask = mask
+			c.compare(x, w, a)
 		}
 	})
 	// An access that is next has not read yet.
@@ -303,38 +301,43 @@ func (c *collector) memoryAccess(e *event.Event) {
 	}
 }
 
+// word returns what is known of a word, nil if it is not shared.
 func (c *collector) word(w uint64) *word {
-	x := c.words[w]
-	if x == nil && c.shared.hasWord(w) {
-		if len(c.words) >= maxWords {
+	n := c.shared.number(w, maxWords)
+	if n < 0 {
+		if n == tooMany {
 			c.horizon = min(c.horizon, c.pos)
-			return nil
 		}
-		x = &word{}
-		c.words[w] = x
+		return nil
 	}
-	return x
+	if n/wordSlab == len(c.words) {
+		c.words = append(c.words, make([]word, wordSlab))
+	}
+	return &c.words[n/wordSlab][n%wordSlab]
 }
+
+// wordSlab is how many words are made at once.
+const wordSlab = 1 << 10
 
 // readsFrom makes a read need the writes that it reads.
 func (c *collector) readsFrom(e *event.Event) {
 	racy := false
 	masks(e.Addr, e.Size, func(w uint64, mask uint8) {
-		x := c.words[w]
+		x := c.word(w)
 		if x == nil {
 			return
 		}
 		racy = racy || x.racy&mask != 0
 		for i := range x.writers {
 			by := &x.writers[i]
-			if by.mask&mask == 0 || by.g == e.G || c.must.Clock(e.G).Knows(by.must) {
+			if by.mask&mask == 0 || by.g == e.G || c.must[e.G].Knows(by.must.Epoch()) {
 				continue
 			}
 			if n := c.entry(e, -1); n != 0 {
 				c.entries[n].needG, c.entries[n].need, c.entries[n].from = by.g, by.index+1, by.pos
 				c.entries[n].op = event.Read
 			}
-			c.mustAcquire(e.G, byWrite, w*8+uint64(by.first))
+			c.must[e.G].Acquire(&by.must)
 		}
 	})
 	if racy {
@@ -347,13 +350,13 @@ func (c *collector) readsFrom(e *event.Event) {
 
 // writes makes e the last write of its bytes.
 func (c *collector) writes(e *event.Event) {
-	must := c.must.Epoch(e.G)
+	must := c.must[e.G].Release()
 	masks(e.Addr, e.Size, func(w uint64, mask uint8) {
 		x := c.word(w)
 		if x == nil {
 			return
 		}
-		if al := x.alloc; al != nil && al.mask&mask != 0 && al.g != e.G && !c.must.Clock(e.G).Knows(al.must) {
+		if al := x.alloc; al != nil && al.mask&mask != 0 && al.g != e.G && !c.must[e.G].Knows(al.must.Epoch()) {
 			if n := c.entry(e, -1); n != 0 {
 				x := &c.entries[n]
 				x.needG, x.need, x.from, x.op = al.g, al.index+1, al.pos, event.Read
@@ -365,10 +368,7 @@ func (c *collector) writes(e *event.Event) {
 				kept = append(kept, by)
 			}
 		}
-		first := uint8(bits.TrailingZeros8(mask))
-		x.writers = append(kept, writer{mask, first, e.G, e.Cycle, e.Index, c.pos, must})
-		c.mustRelease(e.G, byWrite, w*8+uint64(first))
-		must = c.must.Epoch(e.G)
+		x.writers = append(kept, writer{mask, e.G, e.Cycle, e.Index, c.pos, must})
 	})
 }
 
@@ -379,7 +379,7 @@ func (c *collector) life(e *event.Event) {
 	}
 	if c.collected {
 		c.shared.each(e.Addr, e.Size, func(w uint64, mask uint8) {
-			x := c.words[w]
+			x := c.word(w)
 			if x == nil {
 				return
 			}
@@ -411,17 +411,17 @@ func (c *collector) life(e *event.Event) {
 	}
 	if e.Op == event.LifeCut {
 		masks(e.Addr, e.Size, func(w uint64, _ uint8) {
-			if x := c.words[w]; x != nil {
+			if x := c.word(w); x != nil {
 				x.pasts = x.pasts[:0]
 			}
 		})
 		return
 	}
 	// Every life of a script has memory of its own, which begins with a write.
-	must := c.must.Epoch(e.G)
+	must := c.must[e.G]
 	c.memoryAccess(e)
 	masks(e.Addr, e.Size, func(w uint64, mask uint8) {
-		if x := c.words[w]; x != nil {
+		if x := c.word(w); x != nil {
 			x.alloc = &writer{mask: mask, g: e.G, index: e.Index, pos: c.pos, must: must}
 		}
 	})
@@ -430,7 +430,14 @@ func (c *collector) life(e *event.Event) {
 // compare looks for earlier accesses that a later one might meet in another
 // schedule, and remembers it.
 func (c *collector) compare(x *word, w uint64, b past) {
-	must, seen := c.must.Clock(b.g), c.hb.Clock(b.g)
+	if n := len(x.pasts); n > 0 {
+		// Between two alike, one right after the other, there is no difference.
+		if a := &x.pasts[n-1]; a.g == b.g && a.op == b.op && a.stack == b.stack && a.mask == b.mask && a.seen == b.seen && a.locks == b.locks {
+			*a = b
+			return
+		}
+	}
+	must, seen := &c.must[b.g], c.hb.Clock(b.g)
 	same := -1
 	for i := range x.pasts {
 		a := &x.pasts[i]
@@ -444,31 +451,34 @@ func (c *collector) compare(x *word, w uint64, b past) {
 		if both == 0 || !conflict(a.op, b.op) {
 			continue
 		}
-		if !seen.Knows(a.seen) {
+		if a.seen > seen.At(a.g) {
 			x.racy |= both
 			if s := c.spot(a, &b, w, both); s != nil {
 				s.observed = true
 			}
 			continue
 		}
-		if must.Knows(a.must) || guarded(a.locks, b.locks) {
+		if a.must <= must.At(a.g) || a.locks != 0 && b.locks != 0 && guarded(c.locks.list(a.locks), c.locks.list(b.locks)) {
 			continue
 		}
 		if s := c.spot(a, &b, w, both); s != nil && !s.observed {
 			if len(s.pairs) < maxTries {
-				s.pairs = append(s.pairs, pair{a.access, b.access, w*8 + uint64(bits.TrailingZeros8(both))})
+				s.pairs = append(s.pairs, pair{c.accessOf(a), c.accessOf(&b), w*8 + uint64(bits.TrailingZeros8(both))})
 			} else {
 				s.more++
 			}
 		}
 	}
-	if same >= 0 {
-		// The latest of each line is the one to meet a later access; it moves to
-		// the end, as the others of its goroutine are older.
-		x.pasts = append(x.pasts[:same], x.pasts[same+1:]...)
-	} else if len(x.pasts) >= maxPasts {
+	n := len(x.pasts)
+	if same < 0 && n >= maxPasts {
+		same = int(c.lost % maxPasts) // some other one is forgotten
 		c.lost++
-		x.pasts = append(x.pasts[:0], x.pasts[1:]...)
+	}
+	if same >= 0 {
+		// The latest of each line is the one to meet a later access. It comes last.
+		x.pasts[same] = x.pasts[n-1]
+		x.pasts[n-1] = b
+		return
 	}
 	x.pasts = append(x.pasts, b)
 }
@@ -483,26 +493,34 @@ func (c *collector) spot(a, b *past, w uint64, both uint8) *spot {
 		c.lost++
 		return nil
 	}
-	key := spotKey{object: c.names.object(w*8+uint64(bits.TrailingZeros8(both)), b.cycle)}
-	sa, sb := c.names.site(a.stack), c.names.site(b.stack)
-	key.a, key.b = min(sa, sb), max(sa, sb)
-	s := c.spots[key]
-	if s == nil {
-		s = &spot{spotKey: key}
-		c.spots[key] = s
-	}
+	s := &spot{stacks: [2]event.Stack{a.stack, b.stack}, at: w*8 + uint64(bits.TrailingZeros8(both)), cycle: b.cycle}
 	c.quick[quick] = s
+	c.order = append(c.order, s)
 	return s
 }
 
-// guarded reports whether one lock is held at both, by one of them for writing.
-func guarded(a, b []held) bool {
-	for i := range a {
-		for j := range b {
-			if a[i].obj == b[j].obj && !(a[i].read && b[j].read) {
-				return true
-			}
-		}
+// spots are the spots by name, when all names are known: of objects of one
+// name, the pairs of two lines are tried together.
+func (c *collector) spots() []*spot {
+	type key struct {
+		object objectID
+		a, b   siteID
 	}
-	return false
+	byName := map[key]*spot{}
+	var out []*spot
+	for _, s := range c.order {
+		a, b := c.names.site(s.stacks[0]), c.names.site(s.stacks[1])
+		k := key{c.names.object(s.at, s.cycle), min(a, b), max(a, b)}
+		first := byName[k]
+		if first == nil {
+			byName[k] = s
+			out = append(out, s)
+			continue
+		}
+		first.observed = first.observed || s.observed
+		n := min(len(s.pairs), maxTries-len(first.pairs))
+		first.pairs = append(first.pairs, s.pairs[:n]...)
+		first.more += len(s.pairs) - n + s.more
+	}
+	return slices.DeleteFunc(out, func(s *spot) bool { return s.observed || len(s.pairs) == 0 })
 }

@@ -54,7 +54,7 @@ type sharing struct {
 	pages     map[uint64]*sharePage
 	last      *sharePage
 	lastN     uint64
-	words     int // that are shared
+	words     int // that have been numbered
 }
 
 type sharePage [sharePageWords]uint32
@@ -100,11 +100,19 @@ func (s *sharing) add(e *event.Event) {
 		}
 	case event.Read, event.Write, event.AtomicLoad, event.AtomicStore, event.AtomicRMW, event.AtomicCASFail, event.Free:
 	default:
+		if _, ok := kindOf(e.Op); ok && inMemory(e.Obj.Space) {
+			// So that the object's memory has a name.
+			s.page(e.Obj.Addr/8/sharePageWords, true)[e.Obj.Addr/8%sharePageWords] = wordShared
+		}
 		return
 	}
-	writes := writes(e.Op)
-	who := (uint32(e.G) + 1) % manyReaders << 2
-	masks(e.Addr, e.Size, func(w uint64, _ uint8) {
+	s.access(e.G, e.Addr, e.Size, writes(e.Op))
+}
+
+// access notes an access of a goroutine.
+func (s *sharing) access(g event.G, addr, size uint64, writes bool) {
+	who := (uint32(g) + 1) % manyReaders << 2
+	masks(addr, size, func(w uint64, _ uint8) {
 		at := &s.page(w/sharePageWords, true)[w%sharePageWords]
 		old := *at
 		switch {
@@ -120,7 +128,6 @@ func (s *sharing) add(e *event.Event) {
 			}
 		case writes || old&wordWritten != 0:
 			*at = wordShared
-			s.words++
 		default:
 			*at = manyReaders << 2
 		}
@@ -161,6 +168,27 @@ func (s *sharing) each(addr, size uint64, f func(w uint64, mask uint8)) {
 		}
 		at = next
 	}
+}
+
+// tooMany is the number of shared words beyond the most that are numbered.
+const tooMany = -2
+
+// number numbers the shared words in order of their first use; it is negative
+// for others.
+func (s *sharing) number(w uint64, most int) int {
+	p := s.page(w/sharePageWords, false)
+	if p == nil || p[w%sharePageWords]&wordShared == 0 {
+		return -1
+	}
+	at := &p[w%sharePageWords]
+	if *at>>2 == 0 {
+		if s.words == most {
+			return tooMany
+		}
+		s.words++
+		*at |= uint32(s.words) << 2
+	}
+	return int(*at>>2) - 1
 }
 
 func (s *sharing) hasWord(w uint64) bool {

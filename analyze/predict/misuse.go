@@ -11,8 +11,7 @@ import (
 // claim is a misuse that another schedule may show: one rule, one object by
 // name, the lines of its events.
 type claim struct {
-	rule     int
-	obj      event.Obj
+	quickClaim
 	attempts []attempt
 	more     int // attempts that were not kept
 }
@@ -30,19 +29,12 @@ type quickClaim struct {
 	a, b event.Stack
 }
 
-type claimKey struct {
-	rule int
-	name string
-	a, b siteID
-}
-
 // misuse looks for operations of which only the recorded order was right.
 type misuse struct {
-	claims map[claimKey]*claim
-	quick  map[quickClaim]*claim
-	order  []*claim
-	uses   map[objectKey][]use
-	more   int // that were not kept
+	quick map[quickClaim]*claim
+	order []*claim
+	uses  map[objectKey][]use
+	more  int // that were not kept
 }
 
 // use is an operation that may turn out wrong.
@@ -64,7 +56,7 @@ func (m *misuse) remember(c *collector, e *event.Event, k kind) {
 	if len(all) >= maxUses {
 		all = append(all[:0], all[1:]...)
 	}
-	m.uses[key] = append(all, use{c.access(e), c.must.Epoch(e.G), c.hb.Epoch(e.G)})
+	m.uses[key] = append(all, use{c.access(e), c.must[e.G].Epoch(), c.hb.Epoch(e.G)})
 }
 
 // against claims that the present event e may meet an earlier operation that
@@ -91,23 +83,43 @@ func (m *misuse) claim(c *collector, rule int, obj event.Obj, a attempt) {
 			m.more++
 			return
 		}
-		if m.claims == nil {
-			m.claims, m.quick = map[claimKey]*claim{}, map[quickClaim]*claim{}
+		if m.quick == nil {
+			m.quick = map[quickClaim]*claim{}
 		}
-		sa, sb := c.names.site(a.events[0].stack), c.names.site(last.stack)
-		key := claimKey{rule, c.src.SyncName(obj), min(sa, sb), max(sa, sb)}
-		if x = m.claims[key]; x == nil {
-			x = &claim{rule: rule, obj: obj}
-			m.claims[key] = x
-			m.order = append(m.order, x)
-		}
+		x = &claim{quickClaim: quick}
 		m.quick[quick] = x
+		m.order = append(m.order, x)
 	}
 	if len(x.attempts) < maxTries {
 		x.attempts = append(x.attempts, a)
 	} else {
 		x.more++
 	}
+}
+
+// claims are the claims by name, when all names are known.
+func (c *collector) claims() []*claim {
+	type key struct {
+		rule int
+		name string
+		a, b siteID
+	}
+	byName := map[key]*claim{}
+	var out []*claim
+	for _, x := range c.misuse.order {
+		a, b := c.names.site(x.a), c.names.site(x.b)
+		k := key{x.rule, c.src.SyncName(x.obj), min(a, b), max(a, b)}
+		first := byName[k]
+		if first == nil {
+			byName[k] = x
+			out = append(out, x)
+			continue
+		}
+		n := min(len(x.attempts), maxTries-len(first.attempts))
+		first.attempts = append(first.attempts, x.attempts[:n]...)
+		first.more += len(x.attempts) - n + x.more
+	}
+	return out
 }
 
 func (m *misuse) send(c *collector, e *event.Event, _ *syncState) { m.remember(c, e, aChannel) }
@@ -159,7 +171,7 @@ type edgeKey struct {
 const maxEdges = 1 << 14
 
 func (l *lockOrder) acquire(c *collector, e *event.Event) {
-	if len(c.held[e.G]) == 0 {
+	if len(c.holds(e.G)) == 0 {
 		return
 	}
 	if l.seen == nil {
@@ -178,7 +190,7 @@ func (l *lockOrder) acquire(c *collector, e *event.Event) {
 		x.access = c.access(e)
 		l.edges = append(l.edges, x)
 	}
-	for _, h := range c.held[e.G] {
+	for _, h := range c.holds(e.G) {
 		add(lockEdge{from: h.obj, to: e.Obj, heldRead: h.read, wantRead: e.Op == event.RLock})
 	}
 }

@@ -6,8 +6,8 @@ package predict
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/hindsight-go/hindsight/analyze/event"
@@ -49,7 +49,13 @@ type Options struct {
 	// Progress, if set, is called now and then with the pass and the number of
 	// events seen in it.
 	Progress func(pass string, events uint64)
+	// Stop, if set, is asked now and then whether to stop: then Run returns
+	// [ErrStopped].
+	Stop func() bool
 }
+
+// ErrStopped is Run's error if Stop asked for it.
+var ErrStopped = errors.New("prediction was interrupted")
 
 // DefaultBudget is the number of closure steps and search states that a level
 // takes at most.
@@ -121,7 +127,7 @@ type quest struct {
 // collect replays the recording twice.
 func (p *predictor) collect(races []finding.Race, findings []finding.Finding) error {
 	shared := newSharing(p.src.Collected())
-	if err := p.replay("sharing", shared.add); err != nil {
+	if err := p.share(shared); err != nil {
 		return err
 	}
 	c := newCollector(p.src, p.opts.Mode, shared)
@@ -156,7 +162,7 @@ func (p *predictor) collect(races []finding.Race, findings []finding.Finding) er
 		}
 		observed = append(observed, shown{&quest{finding: f}, []*access{want(first), want(second)}, goal})
 	}
-	if err := p.replay("prediction", c.add); err != nil {
+	if err := p.replayWhere("prediction", shared.has, c.add); err != nil {
 		return err
 	}
 	for _, s := range observed {
@@ -169,7 +175,7 @@ func (p *predictor) collect(races []finding.Race, findings []finding.Finding) er
 	}
 	p.addSpots()
 	c.claimCycles()
-	for _, x := range c.misuse.order {
+	for _, x := range c.claims() {
 		p.quests = append(p.quests, &quest{claim: x, attempts: x.attempts})
 	}
 	return nil
@@ -177,12 +183,10 @@ func (p *predictor) collect(races []finding.Race, findings []finding.Finding) er
 
 // addSpots adds the pairs of lines that may race, in recorded order.
 func (p *predictor) addSpots() {
-	spots := slices.DeleteFunc(slices.Collect(maps.Values(p.c.spots)), func(s *spot) bool {
-		return s.observed || len(s.pairs) == 0
-	})
+	spots := p.c.spots()
 	slices.SortFunc(spots, func(x, y *spot) int {
 		a, b := &x.pairs[0], &y.pairs[0]
-		return cmp.Or(cmp.Compare(a.b.pos, b.b.pos), cmp.Compare(a.a.pos, b.a.pos), cmp.Compare(x.a, y.a), cmp.Compare(x.b, y.b), cmp.Compare(x.object, y.object))
+		return cmp.Or(cmp.Compare(a.b.pos, b.b.pos), cmp.Compare(a.a.pos, b.a.pos), cmp.Compare(a.at, b.at))
 	})
 	for _, s := range spots {
 		q := &quest{spot: s}
@@ -202,15 +206,85 @@ func rank(x pair) int {
 	return 1
 }
 
+// replay replays all events.
 func (p *predictor) replay(pass string, f func(*event.Event)) error {
-	var n uint64
-	return p.src.Replay(func(e *event.Event) bool {
-		if n++; n%(1<<16) == 0 && p.opts.Progress != nil {
-			p.opts.Progress(pass, n)
+	return p.replayWhere(pass, nil, func(e *event.Event, _ uint64) { f(e) })
+}
+
+// replayWhere replays all events but plain accesses that are not wanted; with a
+// want of nil, all. Of what is wanted, objects are known afterwards.
+func (p *predictor) replayWhere(pass string, want func(addr, size uint64) bool, f func(e *event.Event, pos uint64)) error {
+	next, stopped := uint64(0), false
+	step := func(e *event.Event, pos uint64) bool {
+		if pos >= next {
+			next = pos + often
+			stopped = p.passed(pass, pos)
 		}
-		f(e)
-		return true
+		f(e, pos)
+		return !stopped
+	}
+	var err error
+	if fast, ok := p.src.(event.Batched); ok {
+		keep := want
+		if want == nil {
+			want = func(uint64, uint64) bool { return true }
+		}
+		err = fast.ReplayWhere(want, keep, step)
+	} else {
+		var pos uint64
+		err = p.src.Replay(func(e *event.Event) bool {
+			pos++
+			if (e.Op == event.Read || e.Op == event.Write) && want != nil && !want(e.Addr, e.Size) {
+				return true
+			}
+			return step(e, pos-1)
+		})
+	}
+	if stopped && err == nil {
+		err = ErrStopped
+	}
+	return err
+}
+
+// often is how many events come between two looks at the clock.
+const often = 1 << 16
+
+// passed tells of progress and reports whether to stop.
+func (p *predictor) passed(pass string, events uint64) (stop bool) {
+	if p.opts.Progress != nil {
+		p.opts.Progress(pass, events)
+	}
+	return p.opts.Stop != nil && p.opts.Stop()
+}
+
+// share replays the recording for what goroutines share.
+func (p *predictor) share(s *sharing) error {
+	fast, ok := p.src.(event.Batched)
+	if !ok {
+		return p.replay("sharing", s.add)
+	}
+	var n, next uint64
+	stopped := false
+	count := func(events uint64) bool {
+		if n += events; n >= next {
+			next = n + often
+			stopped = p.passed("sharing", n)
+		}
+		return !stopped
+	}
+	err := fast.ReplayRuns(1, func(g event.G, _ uint32, events uint64, parts [][]event.Access) bool {
+		for _, a := range parts[0] {
+			s.access(g, a.Addr(), a.Size(), a.Write())
+		}
+		return count(events)
+	}, func(e *event.Event) bool {
+		s.add(e)
+		return count(1)
 	})
+	if stopped && err == nil {
+		err = ErrStopped
+	}
+	return err
 }
 
 // maxRounds is how often witnesses are proposed and checked. The checker
@@ -228,6 +302,9 @@ func (p *predictor) solve() error {
 	for range maxRounds {
 		var proposed []*quest
 		for _, q := range p.quests {
+			if p.opts.Stop != nil && p.opts.Stop() {
+				return ErrStopped
+			}
 			if q.found == nil && p.propose(q) {
 				proposed = append(proposed, q)
 			}

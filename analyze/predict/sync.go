@@ -73,7 +73,8 @@ func (c *collector) synchronize(e *event.Event) {
 		if c.starts[e.Child] == 0 {
 			c.starts[e.Child] = c.entry(e, -1)
 		}
-		c.must.Apply(e)
+		r := c.must[e.G].Release()
+		c.must[e.Child].Acquire(&r)
 		return
 	case event.IORead:
 		c.barrier(e)
@@ -115,7 +116,7 @@ func (c *collector) lock(e *event.Event, s *syncState) {
 		}
 		n := c.entry(e, s.id)
 		s.open = append(s.open, n)
-		c.held[e.G] = append(slices.Clip(c.held[e.G]), held{e.Obj, n, e.Op == event.RLock})
+		c.held[e.G] = c.locks.with(c.held[e.G], held{e.Obj, e.Op == event.RLock})
 		return
 	}
 	// Any goroutine may release; of readers it is the one itself, if it is one.
@@ -140,18 +141,8 @@ func (c *collector) lock(e *event.Event, s *syncState) {
 	if a != 0 {
 		c.entries[a].pair = n
 		c.needs(n, a)
-		c.release(c.entries[a].g, e.Obj)
-	}
-}
-
-// release takes a lock from what g holds.
-func (c *collector) release(g event.G, o event.Obj) {
-	all := c.held[g]
-	for i := len(all) - 1; i >= 0; i-- {
-		if all[i].obj == o {
-			c.held[g] = slices.Concat(all[:i], all[i+1:])
-			return
-		}
+		g := c.entries[a].g
+		c.held[g] = c.locks.without(c.held[g], e.Obj)
 	}
 }
 
@@ -165,7 +156,7 @@ func (c *collector) channel(e *event.Event, s *syncState) {
 		o.sends = append(o.sends, n)
 		s.queued = append(s.queued, n)
 		if e.Cap > 0 {
-			c.mustRelease(e.G, byEntry, uint64(n))
+			c.releaseAt(e.G, n)
 		}
 	case event.Recv:
 		if len(s.queued) == 0 { // sent before the recording began
@@ -183,20 +174,23 @@ func (c *collector) channel(e *event.Event, s *syncState) {
 		c.needs(n, from)
 		if e.Cap > 0 {
 			if !c.swaps {
-				c.entryEdge(e.G, from)
+				c.learn(e.G, from)
 			}
+			delete(c.released, from)
 			return
 		}
 		c.needs(from, n) // they happen together
-		c.must.Apply(&event.Event{Op: event.Send, G: c.entries[from].g, Obj: mustObject(byEntry, uint64(from))})
-		c.must.Apply(&event.Event{Op: event.Recv, G: e.G, Obj: mustObject(byEntry, uint64(from))})
+		sender, receiver := &c.must[c.entries[from].g], &c.must[e.G]
+		sent, received := sender.Release(), receiver.Release()
+		sender.Acquire(&received)
+		receiver.Acquire(&sent)
 	case event.Close:
 		c.misuse.close(c, e, s)
 		n := c.entry(e, s.id)
 		if s.closed == 0 {
 			s.closed, o.close = n, n
 		}
-		c.mustRelease(e.G, byEntry, uint64(n))
+		c.releaseAt(e.G, n)
 	case event.RecvClosed, event.SendClosed, event.CloseClosed:
 		if s.closed == 0 { // closed before the recording began
 			c.barrier(e)
@@ -204,7 +198,7 @@ func (c *collector) channel(e *event.Event, s *syncState) {
 		}
 		n := c.entry(e, s.id)
 		c.needs(n, s.closed)
-		c.entryEdge(e.G, s.closed)
+		c.learn(e.G, s.closed)
 	case event.DefaultSend, event.DefaultRecv:
 		c.entry(e, s.id)
 	}
@@ -266,14 +260,14 @@ func (c *collector) once(e *event.Event, s *syncState) {
 	switch e.Op {
 	case event.OnceDone:
 		s.done = n
-		c.mustRelease(e.G, byEntry, uint64(n))
+		c.releaseAt(e.G, n)
 	case event.OnceWait:
 		if s.done == 0 {
 			c.barrier(e)
 			return
 		}
 		c.needs(n, s.done)
-		c.entryEdge(e.G, s.done)
+		c.learn(e.G, s.done)
 	}
 }
 
@@ -290,14 +284,14 @@ func (c *collector) generic(e *event.Event, s *syncState) {
 	n := c.entry(e, -1)
 	if e.Op != event.Release {
 		c.needs(n, s.done)
-		c.entryEdge(e.G, s.done)
+		c.learn(e.G, s.done)
 	}
 	if e.Op != event.Acquire {
 		s.done = n
-		c.mustRelease(e.G, byEntry, uint64(n))
+		c.releaseAt(e.G, n)
 	}
 }
 
 // ordered reports whether an event of a goroutine in an epoch comes before the
 // present one of g in every schedule.
-func (c *collector) ordered(ep hb.Epoch, g event.G) bool { return c.must.Clock(g).Knows(ep) }
+func (c *collector) ordered(ep hb.Epoch, g event.G) bool { return c.must[g].Knows(ep) }

@@ -64,7 +64,7 @@ func survey(src event.Source) (*recorded, error) {
 	signals := map[ticket]moment{}
 	again := map[objectKey]bool{} // objects of a second life
 	n := uint64(0)
-	err := src.Replay(func(e *event.Event) bool {
+	err := replay(src, func(e *event.Event) bool {
 		n++
 		now := moment{ID: ID{e.G, e.Index}, n: n}
 		for _, k := range rec.forget(e) {
@@ -102,6 +102,15 @@ func survey(src event.Source) (*recorded, error) {
 		return true
 	})
 	return rec, err
+}
+
+// replay replays a source; the names of its objects are not asked for.
+func replay(src event.Source, f func(*event.Event) bool) error {
+	if fast, ok := src.(event.Batched); ok {
+		all := func(addr, size uint64) bool { return true }
+		return fast.ReplayWhere(all, nil, func(e *event.Event, _ uint64) bool { return f(e) })
+	}
+	return src.Replay(f)
 }
 
 // maxWoken is how many waits one broadcast may end.

@@ -108,7 +108,7 @@ func (c *Checker) replay(ws []*Witness) ([]Verdict, error) {
 	}
 	pos := uint64(0)
 	active := make([]*trial, 0, len(ws))
-	err := rec.src.Replay(func(e *event.Event) bool {
+	err := replay(rec.src, func(e *event.Event) bool {
 		active = active[:0]
 		waiting := false
 		for _, t := range trials {
