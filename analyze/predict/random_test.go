@@ -49,7 +49,6 @@ type program struct {
 	onces   map[string]int // 1: running, 2: done
 	waiting []int
 	woken   map[int]bool
-	taking  map[string][]int
 }
 
 // random returns what a random program of a mix did in about n events.
