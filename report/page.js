@@ -42,11 +42,16 @@
     const inSight = (e) => { const box = e.getBoundingClientRect(); return box.bottom > 60 && box.top < innerHeight; };
     return list.find((e) => e.id === named() && inSight(e)) ?? list.find(inSight);
   };
+  let ours = 0; // changes of the address that are not a link's
   const show = (entry) => {
-    location.hash = entry.id;
+    if (named() !== entry.id) {
+      ours++;
+      location.hash = entry.id;
+    }
     entry.querySelector("summary").focus({ preventScroll: true });
     entry.scrollIntoView();
-    requestAnimationFrame(() => entry.scrollIntoView()); // those above may have got their real height
+    // Those above may have got their real height.
+    requestAnimationFrame(() => { if (named() === entry.id) entry.scrollIntoView(); });
   };
   const step = (by) => {
     const list = entries();
@@ -75,7 +80,7 @@
   });
   for (const button of all("[data-key]")) button.addEventListener("click", () => act(button.dataset.key, button.closest("article") ?? current()));
   const openNamed = () => { const body = folded($(named())); if (body) body.open = true; const rule = $(named()); if (rule?.tagName === "DETAILS") rule.open = true; };
-  addEventListener("hashchange", openNamed);
+  addEventListener("hashchange", () => { if (ours > 0) ours--; else openNamed(); });
   openNamed();
 
   // Filtering, by all that an entry says.
