@@ -1,6 +1,8 @@
 package recording
 
 import (
+	"sync/atomic"
+
 	"github.com/hindsight-go/hindsight/analyze/event"
 	"github.com/hindsight-go/hindsight/collect/record"
 )
@@ -10,6 +12,9 @@ type selection struct {
 	shards int                          // if not 0, runs of accesses
 	want   func(addr, size uint64) bool // else events for accesses; nil: all
 	every  bool                         // want is nil
+
+	// How much the last block that was decoded had of each.
+	ops, stacks, rows atomic.Int64
 }
 
 // decoded is what the chunks of one block hold, slice by slice. Accesses that are not
@@ -78,7 +83,13 @@ type decoder struct {
 
 // decode decodes the chunks of a block.
 func (sel *selection) decode(b *block) *decoded {
-	out := &decoded{runs: make([][]event.Access, sel.shards)}
+	guess := func(last *atomic.Int64) int { return int(last.Load() * 9 / 8) }
+	out := &decoded{
+		ops:    make([]op, 0, guess(&sel.ops)),
+		stacks: make([]uint32, 0, guess(&sel.stacks)),
+		rows:   make([]uint32, 0, guess(&sel.rows)),
+		runs:   make([][]event.Access, sel.shards),
+	}
 	d := decoder{sel: sel, out: out}
 	for i := range out.runs {
 		out.runs[i] = make([]event.Access, 0, len(b.bytes)/8/sel.shards)
@@ -89,6 +100,9 @@ func (sel *selection) decode(b *block) *decoded {
 		d.chunk(ch.Payload)
 	}
 	firsts = append(firsts, len(out.slices))
+	sel.ops.Store(int64(len(out.ops)))
+	sel.stacks.Store(int64(len(out.stacks)))
+	sel.rows.Store(int64(len(out.rows)))
 	out.chunks = make([]decodedChunk, len(b.chunks))
 	for i, ch := range b.chunks {
 		out.chunks[i] = decodedChunk{chunkKey{ch.Stream, ch.Seq}, out.slices[firsts[i]:firsts[i+1]]}

@@ -82,7 +82,7 @@ type counterState struct {
 
 // Replay implements [event.Source].
 func (rec *Recording) Replay(f func(*event.Event) bool) error {
-	rp := replay{
+	rp := &replay{
 		sel: selection{every: true},
 		f:   func(e *event.Event, _ uint64) bool { return f(e) },
 	}
@@ -102,7 +102,7 @@ func (rec *Recording) ReplayRuns(
 	run func(g event.G, cycle uint32, n uint64, parts [][]event.Access) bool,
 	f func(*event.Event) bool,
 ) error {
-	rp := replay{
+	rp := &replay{
 		sel:  selection{shards: shards},
 		runs: run, parts: make([][]event.Access, shards),
 		f: func(e *event.Event, _ uint64) bool { return f(e) },
@@ -113,7 +113,7 @@ func (rec *Recording) ReplayRuns(
 
 // ReplayWhere implements [event.Batched].
 func (rec *Recording) ReplayWhere(want, keep func(addr, size uint64) bool, f func(e *event.Event, place uint64) bool) error {
-	rp := replay{sel: selection{want: want}, f: f, keep: keep}
+	rp := &replay{sel: selection{want: want}, f: f, keep: keep}
 	if rec.allocs.all {
 		rp.keep = nil
 	}

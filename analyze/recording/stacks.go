@@ -2,6 +2,7 @@ package recording
 
 import (
 	"cmp"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -239,15 +240,23 @@ func isAtomic(f string) bool {
 	return strings.HasPrefix(f, "sync/atomic.") || strings.HasPrefix(f, "runtime.sync_atomic")
 }
 
-// calls returns the functions around a record at pc, innermost first: those at
-// the pc and those of up to n calls further out.
-func (rec *Recording) calls(c *cursor, pc uint32, n int) []string {
-	k := rec.class.of(rec, pc)
-	out := k.funcs
-	for i := len(c.stack) - 1; i >= 0 && n > 0; i, n = i-1, n-1 {
-		out = append(out[:len(out):len(out)], rec.class.of(rec, c.stack[i].pc).funcs...)
+// callers are the functions outside the innermost one at a record at pc: the others
+// there, then those of up to n calls further out.
+func (rec *Recording) callers(c *cursor, pc uint32, n int) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, f := range rec.class.of(rec, pc).funcs[1:] {
+			if !yield(f) {
+				return
+			}
+		}
+		for i := len(c.stack) - 1; i >= max(0, len(c.stack)-n); i-- {
+			for _, f := range rec.class.of(rec, c.stack[i].pc).funcs {
+				if !yield(f) {
+					return
+				}
+			}
+		}
 	}
-	return out
 }
 
 // syncEvent fills ev with what the synchronization record o of c's goroutine
@@ -303,13 +312,13 @@ var plainOps = [...]event.Op{
 
 // primitive finds out which primitive a generic operation is part of.
 func (rec *Recording) primitive(c *cursor, o *op, ev *event.Event) bool {
-	funcs := rec.calls(c, o.pc, 4)
+	funcs := rec.class.of(rec, o.pc).funcs
 	if len(funcs) == 0 {
 		return true
 	}
 	switch f := funcs[0]; {
 	case strings.HasPrefix(f, "internal/sync.(*Mutex)"):
-		for _, outer := range funcs[1:] {
+		for outer := range rec.callers(c, o.pc, 4) {
 			if strings.HasPrefix(outer, "sync.(*Mutex)") || strings.HasPrefix(outer, "internal/sync.(*Mutex)") {
 				continue
 			}

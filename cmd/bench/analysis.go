@@ -134,7 +134,8 @@ func (f *analysisFlags) measure(what, name string) (s sample, err error) {
 	return s, nil
 }
 
-// row is a line of the table.
+// row is a line of the table. The floor is a bare read of the same file with the
+// reader of execution traces.
 type row struct {
 	name            string
 	floor, analysis []sample
@@ -149,7 +150,7 @@ func (f *analysisFlags) table(traces []string, out io.Writer) error {
 	defer os.RemoveAll(dir)
 	w := tabwriter.NewWriter(out, 0, 0, 1, ' ', tabwriter.AlignRight|tabwriter.Debug)
 	fmt.Fprintf(out, "%d processors, %s, medians of %d runs\n\n", runtime.NumCPU(), runtime.Version(), f.runs)
-	fmt.Fprintln(w, "trace\tsize, MB\tevents, M\twall / bare read\twall, s\tM events/s\tCPU ns/event\tpeak, MB\t")
+	fmt.Fprintln(w, "trace\tMB\tM events\twall / bare read\tCPU / bare read\tM events/s\tCPU ns/event\tpeak MB\t")
 	print := func(name, file string) error {
 		r := row{name: name}
 		if info, err := os.Stat(file); err == nil {
@@ -205,9 +206,10 @@ func (r *row) print(w io.Writer) {
 	}
 	seconds := func(s sample) float64 { return s.Seconds }
 	wall, floor := median(r.analysis, seconds), median(r.floor, seconds)
-	cpu := median(r.analysis, func(s sample) float64 { return s.CPU })
+	ofCPU := func(s sample) float64 { return s.CPU }
+	cpu := median(r.analysis, ofCPU)
 	peak := median(r.analysis, func(s sample) float64 { return float64(s.Peak) })
 	events := float64(r.analysis[0].Records)
-	fmt.Fprintf(w, "%s\t%d\t%.1f\t%.2f\t%.2f\t%.1f\t%.0f\t%.0f\t\n", r.name, r.size>>20, events/1e6, wall/floor, wall,
-		events/1e6/wall, cpu*1e9/events, peak/(1<<20))
+	fmt.Fprintf(w, "%s\t%d\t%.1f\t%.1f\t%.1f\t%.1f\t%.0f\t%.0f\t\n", r.name, r.size>>20, events/1e6, wall/floor,
+		cpu/median(r.floor, ofCPU), events/1e6/wall, cpu*1e9/events, peak/(1<<20))
 }
