@@ -31,3 +31,21 @@ func TestInterrupted(t *testing.T) {
 		}
 	}
 }
+
+// The result is the same bytes whatever the number of jobs.
+func TestJobs(t *testing.T) {
+	var want string
+	for _, jobs := range []string{"1", "2", "7"} {
+		var out, notes strings.Builder
+		args := []string{"analyze", "--jobs", jobs, "--format", "json", "../../analyze/recording/testdata/lostupdate.trace.gz"}
+		if status := run(args, strings.NewReader(""), &out, &notes); status != exitFound {
+			t.Fatalf("status %d\n%s", status, &notes)
+		}
+		if want == "" {
+			want = out.String()
+		}
+		if out.String() != want {
+			t.Errorf("%s jobs:\n%s\nwant\n%s", jobs, &out, want)
+		}
+	}
+}
