@@ -48,8 +48,10 @@ func Whole(events uint64) finding.Coverage {
 
 // Source analyzes one execution.
 func Source(src event.Source, o Options) (*finding.Result, error) {
+	ends := predict.NewEnds(src)
 	found, err := detect.Run(src, detect.Options{
-		Mode: o.Order, Progress: o.Progress, Jobs: o.Jobs, Stop: o.Stop, MaxGraph: o.MaxGraph,
+		Watch: ends.Add,
+		Mode:  o.Order, Progress: o.Progress, Jobs: o.Jobs, Stop: o.Stop, MaxGraph: o.MaxGraph,
 	})
 	if err != nil {
 		return nil, err
@@ -78,21 +80,18 @@ func Source(src event.Source, o Options) (*finding.Result, error) {
 	if found.Stopped {
 		c.Complete, c.Truncated = false, true
 		c.Notes = append(c.Notes, fmt.Sprintf("the analysis was interrupted: only the first %d events were looked at", found.Events))
-	} else if err := foresee(src, r, &o); err != nil {
-		return nil, err
+	} else {
+		r.Findings = append(r.Findings, ends.Findings()...)
+		if err := foresee(src, r, &o); err != nil {
+			return nil, err
+		}
 	}
 	r.Finish()
 	return r, nil
 }
 
-// foresee adds to a result who waits at the end, perhaps for ever, and what
-// other schedules would have shown.
+// foresee adds to a result what other schedules would have shown.
 func foresee(src event.Source, r *finding.Result, o *Options) error {
-	blocked, err := predict.Blocked(src, o.Progress)
-	if err != nil {
-		return err
-	}
-	r.Findings = append(r.Findings, blocked...)
 	if o.Predict == predict.Off {
 		return nil
 	}

@@ -29,6 +29,9 @@ type Options struct {
 	// Stop, if set, is asked now and then whether to stop: then Run reports what
 	// there is in the part of the execution that it has seen.
 	Stop func() bool
+	// Watch, if set, is called for every event of the first pass but plain
+	// accesses. Stacks: see [event.Batched].
+	Watch func(*event.Event)
 	// MaxGraph is the number of synchronization events above which races are
 	// reported without their graph; 0 means 4 million.
 	MaxGraph int
@@ -161,6 +164,9 @@ func (d *detector) findBytes() error {
 		return going(n)
 	}, func(e *event.Event) bool {
 		d.began(e.G)
+		if d.opts.Watch != nil {
+			d.opts.Watch(e)
+		}
 		switch e.Op {
 		case event.Read, event.Write, event.Alloc, event.Free, event.LifeCut, event.MisuseRead, event.MisuseWrite:
 		case event.End:

@@ -59,7 +59,8 @@ type Batched interface {
 	// what one goroutine accesses between two of its other events, split by
 	// [Shard] into as many lists as there are shards, of which each is in
 	// order. No access crosses a page. The lists stay valid. N is the number of
-	// accesses before they were split. Events need not tell their stacks.
+	// accesses before they were split. Of the events
+	// only those of waiting and of misuse need tell their stacks.
 	ReplayRuns(shards int, run func(g G, cycle uint32, n uint64, parts [][]Access) bool, f func(*Event) bool) error
 	// ReplayWhere is Replay of all but the plain accesses for which want returns
 	// false; place is the number of events before e in Replay. Want may be

@@ -27,6 +27,15 @@ func (o Op) String() string {
 	return ""
 }
 
+// Waits reports whether the operation is the beginning of waiting.
+func (o Op) Waits() bool {
+	switch o {
+	case CondWait, BlockSend, BlockRecv, BlockLock, BlockRLock, BlockWait, BlockForever:
+		return true
+	}
+	return false
+}
+
 // Verb returns the verb that stands for the event: a Done is an Add of -1.
 func (e *Event) Verb() string {
 	if e.Op == Add && e.N == -1 {

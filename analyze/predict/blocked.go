@@ -10,40 +10,23 @@ import (
 	"github.com/hindsight-go/hindsight/analyze/rule"
 )
 
-// Blocked finds the goroutines that wait when the execution ends, and closes of
+// Ends finds the goroutines that wait when the execution ends, and closes of
 // nil channels.
 //
 // Waiting is an error where nobody could end it: on a nil channel; for a lock
 // whose holders have ended or wait in vain themselves; and if all goroutines
 // that are left wait. Else it is a note.
-func Blocked(src event.Source, progress func(pass string, events uint64)) ([]finding.Finding, error) {
-	p := &predictor{src: src, opts: Options{Progress: progress}}
-	b := &ends{predictor: p, holders: map[event.Obj][]event.G{}}
-	var pos uint64
-	f := func(e *event.Event) bool {
-		b.add(e, pos)
-		pos++
-		return true
-	}
-	var err error
-	if fast, ok := src.(event.Batched); ok {
-		none := func(addr, size uint64) bool { return false }
-		err = fast.ReplayWhere(none, nil, func(e *event.Event, _ uint64) bool { return f(e) })
-	} else {
-		err = src.Replay(f)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return b.findings(), nil
-}
-
-// ends is what is known of goroutines at the end of an execution.
-type ends struct {
+type Ends struct {
 	*predictor
 	gs       []end
+	pos      uint64
 	holders  map[event.Obj][]event.G
 	closeNil []access
+}
+
+// NewEnds returns what is known at an execution's beginning.
+func NewEnds(src event.Source) *Ends {
+	return &Ends{predictor: &predictor{src: src}, holders: map[event.Obj][]event.G{}}
 }
 
 // end is how a goroutine stands.
@@ -52,7 +35,10 @@ type end struct {
 	waits       []access // one, or those of one select
 }
 
-func (b *ends) add(e *event.Event, pos uint64) {
+// Add adds the next event. Plain accesses may be left out.
+func (b *Ends) Add(e *event.Event) {
+	pos := b.pos
+	b.pos++
 	for int(max(e.G, e.Child)) >= len(b.gs) {
 		b.gs = append(b.gs, end{})
 	}
@@ -93,7 +79,7 @@ func (b *ends) add(e *event.Event, pos uint64) {
 }
 
 // hopeless reports for every goroutine whether it waits in vain.
-func (b *ends) hopeless() []bool {
+func (b *Ends) hopeless() []bool {
 	out := make([]bool, len(b.gs))
 	running := false
 	for i := range b.gs {
@@ -119,7 +105,7 @@ func (b *ends) hopeless() []bool {
 
 // mayWake reports whether somebody could end the waiting of g, of all who run
 // or are not known to wait in vain.
-func (b *ends) mayWake(g *end, hopeless []bool) bool {
+func (b *Ends) mayWake(g *end, hopeless []bool) bool {
 	w := &g.waits[0]
 	switch w.op {
 	case event.BlockForever:
@@ -130,7 +116,7 @@ func (b *ends) mayWake(g *end, hopeless []bool) bool {
 	return true
 }
 
-func (b *ends) findings() []finding.Finding {
+func (b *Ends) Findings() []finding.Finding {
 	type key struct {
 		rule   int
 		object string
@@ -179,7 +165,7 @@ func (b *ends) findings() []finding.Finding {
 }
 
 // waitsFor says what a goroutine waits for.
-func (b *ends) waitsFor(g *end) string {
+func (b *Ends) waitsFor(g *end) string {
 	var parts []string
 	for i := range g.waits {
 		w := &g.waits[i]

@@ -553,7 +553,7 @@ func (rp *replay) emit() {
 }
 
 // stack is the stack of what c's goroutine does at pc. Where accesses come as
-// runs, stacks are not told.
+// runs, most stacks are not told.
 func (rp *replay) stack(c *cursor, pc uint32) event.Stack {
 	if rp.runs != nil {
 		return 0
@@ -599,9 +599,11 @@ func (rp *replay) deliver(c *cursor, o *op) {
 			}
 		}
 	case record.TagSync:
-		ev.Stack = rp.stack(c, o.pc)
 		if !rec.syncEvent(c, o, ev) {
 			return
+		}
+		if ev.Stack = rp.stack(c, o.pc); ev.Op.Waits() || ev.Op == event.CloseNil {
+			ev.Stack = rec.stacks.leaf(c, o.pc, 0)
 		}
 	case record.TagGo:
 		child := rec.goroutine(o.addr)
