@@ -80,6 +80,8 @@ func compareSites(a, b site) int {
 type expectation struct {
 	object string
 	sites  [2]site
+	// predicted: not in this schedule. Without sites, the object is a rule.
+	predicted bool
 }
 
 func (e expectation) String() string {
@@ -122,6 +124,12 @@ func expected(t *testing.T, file string) ([]expectation, bool) {
 		case n == 3:
 			e.sites = sortedSites(parseSite(t, first), parseSite(t, second))
 			all = append(all, e)
+		case strings.HasPrefix(string(line[1]), "predicted "):
+			e.predicted = true
+			if n, _ := fmt.Sscanf(string(line[1]), "predicted %s %s %s", &e.object, &first, &second); n == 3 {
+				e.sites = sortedSites(parseSite(t, first), parseSite(t, second))
+			}
+			all = append(all, e)
 		case string(line[1]) != "none" || len(lines) > 1:
 			t.Fatalf("%s: cannot understand %q", file, line[0])
 		}
@@ -159,12 +167,33 @@ func TestSamples(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			if len(want) > 0 && want[0].predicted {
+				checkPredicted(t, run(t, name), want[0])
+				return
+			}
 			result := record(t, name)
 			checkRaces(t, result, want)
 			if len(want) == 0 && result.Verdict != finding.None {
 				t.Errorf("verdict %q, want %q", result.Verdict, finding.None)
 			}
 		})
+	}
+}
+
+// checkPredicted expects one prediction, and nothing without it.
+func checkPredicted(t *testing.T, trace string, want expectation) {
+	t.Helper()
+	if r := analyze(t, ".", trace, "--predict=off"); r.Verdict != finding.None {
+		t.Errorf("verdict %q without prediction", r.Verdict)
+	}
+	result := analyze(t, ".", trace)
+	if want.sites != [2]site{} {
+		checkRaces(t, result, []expectation{want})
+		return
+	}
+	checkRaces(t, result, nil)
+	if len(result.Findings) != 1 || result.Findings[0].Rule != want.object || result.Findings[0].Witness != "checked" {
+		t.Errorf("%+v, want %s", result.Findings, want.object)
 	}
 }
 
@@ -250,7 +279,7 @@ func checkLitmus(t *testing.T, result *finding.Result, verdict, object string, m
 		if len(marks) == 0 {
 			t.Fatal("no line is marked")
 		}
-		checkRaces(t, result, []expectation{{object, sortedSites(marks[0], marks[len(marks)-1])}})
+		checkRaces(t, result, []expectation{{object: object, sites: sortedSites(marks[0], marks[len(marks)-1])}})
 	case "misuse":
 		checkRaces(t, result, nil)
 		if !slices.ContainsFunc(result.Findings, func(f finding.Finding) bool {
@@ -275,7 +304,7 @@ func checkPrediction(t *testing.T, trace, verdict, object string, marks []site) 
 		result := analyze(t, ".", trace, "--predict="+level)
 		var want []expectation
 		if verdict == "predicted" || verdict == level {
-			want = []expectation{{object, sortedSites(marks[0], marks[len(marks)-1])}}
+			want = []expectation{{object: object, sites: sortedSites(marks[0], marks[len(marks)-1])}}
 		}
 		checkRaces(t, result, want)
 		for _, r := range result.Races {
