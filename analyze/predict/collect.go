@@ -14,6 +14,7 @@ import (
 const (
 	maxEntries = 4 << 20 // 256 MB
 	maxWords   = 2 << 20 // shared words of 8 bytes
+	maxObjects = 1 << 20 // locks, channels, WaitGroups, Conds
 	maxPasts   = 32      // accesses remembered of a word
 	maxTries   = 6       // pairs of accesses tried for a pair of lines
 	maxSpots   = 1 << 18 // pairs of lines and of words with accesses that may be reordered
@@ -402,6 +403,7 @@ func (c *collector) life(e *event.Event) {
 				if gone {
 					for k := range kinds {
 						delete(c.sync, objectKey{o, k})
+						delete(c.misuse.uses, objectKey{o, k})
 					}
 				}
 				return gone

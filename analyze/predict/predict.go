@@ -287,6 +287,9 @@ func (p *predictor) share(s *sharing) error {
 	return err
 }
 
+// maxPlans is for how many witnesses at most an order of few steps is looked for.
+const maxPlans = 100
+
 // maxRounds is how often witnesses are proposed and checked. The checker
 // rarely refuses one.
 const maxRounds = 4
@@ -334,6 +337,9 @@ func (p *predictor) check(quests []*quest) error {
 	plans := map[int]*quest{} // by place in ws
 	for _, q := range quests {
 		ws = append(ws, q.proposed)
+		if len(plans) == maxPlans {
+			continue
+		}
 		if w := p.plan(q); w != nil {
 			plans[len(ws)] = q
 			ws = append(ws, w)
@@ -416,7 +422,7 @@ const (
 const near = 1 << 17
 
 // farthest is how many events a witness in an order of its own may reorder.
-const farthest = 1 << 18
+const farthest = 1 << 16
 
 func (p *predictor) try(way int, targets []target) *witness.Witness {
 	first, last := targets[0].pos, targets[0].pos

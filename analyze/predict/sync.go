@@ -50,8 +50,12 @@ func (c *collector) state(e *event.Event, k kind) *syncState {
 	if s == nil {
 		s = &syncState{id: -1}
 		if k < aOnce {
-			s.id = int32(len(c.objects))
-			c.objects = append(c.objects, object{kind: k, cap: e.Cap})
+			if len(c.objects) < maxObjects {
+				c.objects = append(c.objects, object{kind: k, cap: e.Cap})
+			} else {
+				c.horizon = min(c.horizon, c.pos) // its operations are not looked at
+			}
+			s.id = int32(len(c.objects) - 1)
 		}
 		c.sync[key] = s
 		if inMemory(e.Obj.Space) {
@@ -280,6 +284,10 @@ func (c *collector) generic(e *event.Event, s *syncState) {
 		return
 	case e.Op == event.Acquire && s.done == 0:
 		return
+	case e.Op == event.Acquire:
+		if r, ok := c.released[s.done]; ok && c.must[e.G].Knows(r.Epoch()) {
+			return // it needs nothing new
+		}
 	}
 	n := c.entry(e, -1)
 	if e.Op != event.Release {
@@ -287,6 +295,7 @@ func (c *collector) generic(e *event.Event, s *syncState) {
 		c.learn(e.G, s.done)
 	}
 	if e.Op != event.Acquire {
+		delete(c.released, s.done)
 		s.done = n
 		c.releaseAt(e.G, n)
 	}
