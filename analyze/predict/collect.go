@@ -16,6 +16,9 @@ const (
 	maxWords   = 2 << 20 // shared words of 8 bytes
 	maxObjects = 1 << 20 // locks, channels, WaitGroups, Conds
 	maxPasts   = 32      // accesses remembered of a word
+	ownPasts   = 8       // the same while one goroutine alone has accessed it
+	fewPasts   = 4       // the same when there are manyPasts in all
+	manyPasts  = 2 << 20 // 128 MB
 	maxTries   = 6       // pairs of accesses tried for a pair of lines
 	maxSpots   = 1 << 18 // pairs of lines and of words with accesses that may be reordered
 )
@@ -75,8 +78,11 @@ type word struct {
 	writers []writer
 	pasts   []past
 	alloc   *writer // scripts: the alloc of its life
+	owner   int32   // in this life: 0, nobody has accessed it; a goroutine's number plus one; manyOwners
 	racy    uint8   // bytes that were accessed without order
 }
+
+const manyOwners = -1
 
 // spot is a pair of lines that may race in another schedule, on the object at
 // an address.
@@ -124,6 +130,7 @@ type collector struct {
 	waits   []int32 // by goroutine: one more than the Cond for which it has just begun to wait
 	horizon uint64  // from this position on, entries have been left out
 	lost    uint64  // accesses that are not compared with all earlier ones
+	pasts   int     // remembered, of all words
 
 	misuse misuse
 	cycles lockOrder
@@ -384,7 +391,11 @@ func (c *collector) life(e *event.Event) {
 			if x == nil {
 				return
 			}
+			c.pasts -= len(x.pasts)
 			x.pasts = slices.DeleteFunc(x.pasts, func(p past) bool { return p.cycle < e.Cycle && p.mask&^mask == 0 })
+			if c.pasts += len(x.pasts); len(x.pasts) == 0 {
+				x.pasts, x.owner = nil, 0
+			}
 			if e.Op == event.Alloc {
 				x.writers = slices.DeleteFunc(x.writers, func(by writer) bool { return by.cycle < e.Cycle && by.mask&^mask == 0 })
 				if mask == 0xff {
@@ -441,6 +452,13 @@ func (c *collector) compare(x *word, w uint64, b past) {
 	}
 	must, seen := &c.must[b.g], c.hb.Clock(b.g)
 	same := -1
+	switch x.owner {
+	case 0:
+		x.owner = int32(b.g) + 1
+	case int32(b.g) + 1:
+	default:
+		x.owner = manyOwners
+	}
 	for i := range x.pasts {
 		a := &x.pasts[i]
 		if a.g == b.g {
@@ -471,9 +489,15 @@ func (c *collector) compare(x *word, w uint64, b past) {
 			}
 		}
 	}
-	n := len(x.pasts)
-	if same < 0 && n >= maxPasts {
-		same = int(c.lost % maxPasts) // some other one is forgotten
+	n, most := len(x.pasts), maxPasts
+	if x.owner != manyOwners {
+		most = ownPasts
+	}
+	if c.pasts > manyPasts {
+		most = fewPasts
+	}
+	if same < 0 && n >= most {
+		same = int(c.lost % uint64(n)) // some other one is forgotten
 		c.lost++
 	}
 	if same >= 0 {
@@ -483,6 +507,7 @@ func (c *collector) compare(x *word, w uint64, b past) {
 		return
 	}
 	x.pasts = append(x.pasts, b)
+	c.pasts++
 }
 
 // spot returns the spot of two accesses.
