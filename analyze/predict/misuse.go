@@ -152,6 +152,9 @@ type lockOrder struct {
 	edges []lockEdge
 	seen  map[edgeKey]int
 	more  int
+	// passed are the locks that another goroutine released than had taken them:
+	// who holds one need not be who ends that.
+	passed map[event.Obj]bool
 }
 
 // lockEdge is an acquire of a lock by a goroutine that holds another.
@@ -199,6 +202,7 @@ func (l *lockOrder) acquire(c *collector, e *event.Event) {
 // that the next one holds.
 func (c *collector) claimCycles() {
 	from := map[event.Obj][]int{}
+	c.cycles.edges = slices.DeleteFunc(c.cycles.edges, func(x lockEdge) bool { return c.cycles.passed[x.from] || c.cycles.passed[x.to] })
 	for i := range c.cycles.edges {
 		x := &c.cycles.edges[i]
 		from[x.from] = append(from[x.from], i)

@@ -147,6 +147,12 @@ func (c *collector) lock(e *event.Event, s *syncState) {
 		c.needs(n, a)
 		g := c.entries[a].g
 		c.held[g] = c.locks.without(c.held[g], e.Obj)
+		if g != e.G {
+			if c.cycles.passed == nil {
+				c.cycles.passed = map[event.Obj]bool{}
+			}
+			c.cycles.passed[e.Obj] = true
+		}
 	}
 }
 
