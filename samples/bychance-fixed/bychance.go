@@ -23,5 +23,5 @@ func main() {
 		mu.Unlock()
 	})
 	wg.Wait()
-	fmt.Println("total", total)
+	fmt.Println("total", total, "turns", done)
 }

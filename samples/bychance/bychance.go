@@ -33,4 +33,5 @@ func main() {
 	mu.Unlock()
 	fmt.Println("total", total)
 	wg.Wait()
+	fmt.Println("turns", done+polls)
 }
