@@ -501,15 +501,15 @@ func raceread(addr uintptr) {
 		raceaccess(gp, rawRead, addr, 1, pc, 0)
 		return
 	}
+	if r := pb.running(pc); r.continues(addr, pc) && r.goeson(pb, rs, addr) {
+		return
+	}
 	f := pb.entry(addr, pc)
 	what, who := uint64(addr)|1<<48, uint64(pc)<<raceEpochBits|uint64(pb.epochs[rawRead&1])
 	if f.what == what && f.who == who {
 		return
 	}
 	f.what, f.who = what, who
-	if pb.continues(rs, addr, pc) {
-		return
-	}
 	pb.access(rs, rawRead<<rawKindShift|addr, 1, pc)
 }
 
@@ -526,15 +526,15 @@ func racewrite(addr uintptr) {
 		raceaccess(gp, rawWrite, addr, 1, pc, 0)
 		return
 	}
+	if r := pb.running(pc); r.continues(addr, pc) && r.goeson(pb, rs, addr) {
+		return
+	}
 	f := pb.entry(addr, pc)
 	what, who := uint64(addr)|1<<48, uint64(pc)<<raceEpochBits|uint64(pb.epochs[rawWrite&1])
 	if f.what == what && f.who == who {
 		return
 	}
 	f.what, f.who = what, who
-	if pb.continues(rs, addr, pc) {
-		return
-	}
 	pb.access(rs, rawWrite<<rawKindShift|addr, 1, pc)
 }
 
@@ -634,18 +634,22 @@ func (pb *raceproc) running(pc uintptr) *racerunning {
 	return (*racerunning)(unsafe.Pointer(uintptr(unsafe.Pointer(&pb.runs)) + (pc>>1^pc>>9)%raceRuns*unsafe.Sizeof(racerunning{})))
 }
 
-// continues makes the access one more of the run that the last record of its
-// instruction is, if it is as far from the last as that was from the one before,
-// and nothing but accesses has been recorded since.
+// continues reports whether an access may be one more of the run that the last
+// record of its instruction is: if it is as far from the last as that was
+// from the one before.
 //
 //go:nosplit
-func (pb *raceproc) continues(rs *racestate, addr, pc uintptr) bool {
-	r := pb.running(pc)
-	if r.pc != uint32(pc) || r.ver != pb.ver || addr-r.last != uintptr(r.stride) || r.stride == 0 || rs.low != rs.depth || rs.mark != rs.depth {
-		return false
-	}
+func (r *racerunning) continues(addr, pc uintptr) bool {
+	return addr-r.last == uintptr(r.stride) && r.pc == uint32(pc)
+}
+
+// goeson makes it so, if that record can still be changed and nothing but
+// accesses has been recorded since.
+//
+//go:nosplit
+func (r *racerunning) goeson(pb *raceproc, rs *racestate, addr uintptr) bool {
 	ext := (*uint32)(unsafe.Pointer(uintptr(unsafe.Pointer(&pb.ext)) + uintptr(r.pos)*4))
-	if *ext&0xffff == 0xffff {
+	if r.stride == 0 || r.ver != pb.ver || rs.low != rs.depth || rs.mark != rs.depth || *ext&0xffff == 0xffff {
 		return false
 	}
 	*ext++
