@@ -4,9 +4,14 @@
 // Usage:
 //
 //	bench analysis [flags] [trace...]
+//	bench recording [flags]
 //
 // "bench analysis" measures the analysis of recordings: of the given ones, and of
 // made-up ones of growing length and of growing numbers of goroutines.
+//
+// "bench recording" measures recording: benchmarks of the standard library, built
+// plain, with -race and instrumented, run by turns. It needs what -race needs: a C
+// compiler.
 package main
 
 import (
@@ -20,12 +25,13 @@ import (
 
 // subcommands are what can be measured.
 var subcommands = map[string]func(args []string, out io.Writer) error{
-	"analysis": runAnalysis,
+	"analysis":  runAnalysis,
+	"recording": runRecording,
 }
 
 func main() {
 	if len(os.Args) < 2 || subcommands[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: bench analysis [flags] [trace...]")
+		fmt.Fprintln(os.Stderr, "usage: bench analysis [flags] [trace...]\n       bench recording [flags]")
 		os.Exit(2)
 	}
 	err := subcommands[os.Args[1]](os.Args[2:], os.Stdout)

@@ -504,10 +504,11 @@ func raceread(addr uintptr) {
 	if r := pb.running(pc); r.continues(addr, pc) && r.goeson(pb, rs, addr) {
 		return
 	}
-	f := pb.entry(addr, pc)
-	what, who := uint64(addr)|1<<48, uint64(pc)<<raceEpochBits|uint64(pb.epochs[rawRead&1])
-	if f.what == what && f.who == who {
-		return
+	site := pc & pb.sites
+	f := pb.entry(addr, site)
+	what, who := uint64(addr)|1<<48, uint64(site)<<raceEpochBits|uint64(pb.epochs[0])
+	if f.what == what && (f.who == who || f.who == uint64(pb.epochs[1])) {
+		return // or a write, where sites do not matter, in this epoch
 	}
 	f.what, f.who = what, who
 	pb.access(rs, rawRead<<rawKindShift|addr, 1, pc)
@@ -529,8 +530,9 @@ func racewrite(addr uintptr) {
 	if r := pb.running(pc); r.continues(addr, pc) && r.goeson(pb, rs, addr) {
 		return
 	}
-	f := pb.entry(addr, pc)
-	what, who := uint64(addr)|1<<48, uint64(pc)<<raceEpochBits|uint64(pb.epochs[rawWrite&1])
+	site := pc & pb.sites
+	f := pb.entry(addr, site)
+	what, who := uint64(addr)|1<<48, uint64(site)<<raceEpochBits|uint64(pb.epochs[1])
 	if f.what == what && f.who == who {
 		return
 	}
@@ -573,9 +575,10 @@ func raceaccess(gp *g, kind uint64, addr, size, pc, via uintptr) {
 		pb.enter(gp, rs)
 	}
 	if size < 1<<16 {
-		f := pb.entry(addr, pc)
-		what, who := uint64(addr)|uint64(size)<<48, uint64(pc)<<raceEpochBits|uint64(pb.epochs[kind&1])
-		if f.what == what && f.who == who {
+		site := pc & pb.sites
+		f := pb.entry(addr, site)
+		what, who := uint64(addr)|uint64(size)<<48, uint64(site)<<raceEpochBits|uint64(pb.epochs[kind&1])
+		if f.what == what && (f.who == who || kind == rawRead && f.who == uint64(pb.epochs[1])) {
 			return
 		}
 		f.what, f.who = what, who

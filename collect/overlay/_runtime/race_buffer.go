@@ -62,7 +62,14 @@ type raceproc struct {
 	// Of a write that is no less true, but who reads what B wrote must be
 	// seen to come after the acquires before B, for the sake of
 	// predictions: a write is recorded again after any synchronization.
+	//
+	// The instruction counts as long as the P has recorded little, so that
+	// all pairs of racing lines are known of a small program. Then it does
+	// not: of a goroutine's accesses to a location between two
+	// synchronizations the first read and the first write stay (a read after a
+	// write goes as well), which is enough to find each location with a race.
 	epochs [2]uint32
+	sites  uintptr // which bits of an instruction's pc count: all or none
 	filter [raceFilter]raceseen
 	runs   [raceRuns]racerunning
 
@@ -110,6 +117,8 @@ var (
 	raceLostSync atomic.Uint64
 	racechunks   atomic.Uint64 // handed to the tracer
 	raceclosed   atomic.Bool   // nothing is written any more
+
+	raceall uint64 = 1 << 16 // records of a P before it tells instructions no longer apart
 )
 
 // raceproce returns the current P's state, or nil where there is no P.
@@ -135,6 +144,9 @@ func racemakeproc(pp *p) *raceproc {
 		}
 		pb.stream = racestreams.Add(1)
 		pb.epochs = [2]uint32{2, 3}
+		if raceall > 0 {
+			pb.sites = ^uintptr(0)
+		}
 		pb.pp = uintptr(unsafe.Pointer(pp))
 		pb.cn = raceHeader
 		for {
@@ -149,11 +161,11 @@ func racemakeproc(pp *p) *raceproc {
 	return (*raceproc)(unsafe.Pointer(pp.raceprocctx))
 }
 
-// entry is where the filter remembers an access by the instruction at pc.
+// entry is where the filter remembers an access by the instruction at site.
 //
 //go:nosplit
-func (pb *raceproc) entry(addr, pc uintptr) *raceseen {
-	h := (addr>>3 ^ addr<<6 ^ pc*0x9E3779B1>>7) % raceFilter
+func (pb *raceproc) entry(addr, site uintptr) *raceseen {
+	h := (addr>>3 ^ addr<<6 ^ site*0x9E3779B1>>7) % raceFilter
 	return (*raceseen)(unsafe.Pointer(uintptr(unsafe.Pointer(&pb.filter)) + h*unsafe.Sizeof(raceseen{})))
 }
 
@@ -430,6 +442,10 @@ func (pb *raceproc) spill(all bool) {
 	}
 	pb.n = 0
 	pb.ver++
+	if pb.sites != 0 && pb.records >= raceall {
+		pb.sites = 0
+		pb.forget()
+	}
 	if all && pb.cn > raceHeader {
 		pb.finish(0)
 	}

@@ -56,9 +56,31 @@ func raceask() {
 	if name == "" || !raceopen(name) {
 		return
 	}
+	if n, ok := racelimit(gogetenv("HINDSIGHT_RECORD")); ok {
+		raceall = n
+	}
 	raceinitsymbols()
 	racemapvars()
 	raceon = true
+}
+
+// racelimit is raceall as the program's user sets it: "full" or "shared:N".
+func racelimit(s string) (uint64, bool) {
+	const shared = "shared:"
+	if s == "full" {
+		return ^uint64(0), true
+	}
+	if len(s) <= len(shared) || s[:len(shared)] != shared {
+		return 0, false
+	}
+	n := uint64(0)
+	for _, c := range []byte(s[len(shared):]) {
+		if c < '0' || c > '9' || n > 1<<60 {
+			return 0, false
+		}
+		n = n*10 + uint64(c-'0')
+	}
+	return n, true
 }
 
 // The runtime's init tasks run in the main goroutine before any package's.
@@ -92,7 +114,11 @@ func racefacts() {
 	pb.fact("go", buildVersion)
 	pb.fact("goos", GOOS)
 	pb.fact("goarch", GOARCH)
-	pb.fact("record", "full")
+	if raceall == ^uint64(0) {
+		pb.fact("record", "full")
+	} else {
+		pb.fact("record", "shared")
+	}
 	pb.factint("start", racestart)
 	pb.factint("nanotime", racestartnano)
 	pb.factint("textstart", int64(racetext))
