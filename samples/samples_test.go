@@ -230,8 +230,12 @@ func TestLitmus(t *testing.T) {
 		number, _, _ := strings.Cut(name, "-")
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for range *litmusRuns {
-				trace := run(t, "litmus", name)
+			for i := range *litmusRuns {
+				mode := ""
+				if i%2 == 1 {
+					mode = "shared:0" // as if it went on for long
+				}
+				trace := run(t, mode, "litmus", name)
 				checkLitmus(t, analyze(t, ".", trace, "--predict=off"), verdict, object, marks[number])
 				if strings.HasPrefix(name, "P") {
 					checkPrediction(t, trace, verdict, object, marks[number])
@@ -332,17 +336,17 @@ func at(events []finding.Access, marks []site) bool {
 // record runs a sample under record and returns what the analysis finds.
 func record(t *testing.T, name string, args ...string) *finding.Result {
 	t.Helper()
-	return analyze(t, ".", run(t, name, args...), "--predict=off")
+	return analyze(t, ".", run(t, "", name, args...), "--predict=off")
 }
 
 // run runs a sample under record and returns the recording.
-func run(t *testing.T, name string, args ...string) string {
+func run(t *testing.T, mode, name string, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	trace := filepath.Join(t.TempDir(), "trace")
 	cmd := exec.CommandContext(ctx, filepath.Join(bin, name), args...)
-	cmd.Env = append(os.Environ(), "HINDSIGHT="+trace)
+	cmd.Env = append(os.Environ(), "HINDSIGHT="+trace, "HINDSIGHT_RECORD="+mode)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", name, err, out)
 	}

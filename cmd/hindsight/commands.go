@@ -87,8 +87,9 @@ number of the process.
 	hindsight analyze server.trace
 
 Child processes that inherit the variable write server.trace.PID. Without the
-variable the program runs as it would, somewhat slower.`,
-			flags: []string{"packages"},
+variable the program runs as it would, somewhat slower. HINDSIGHT_RECORD=full
+or =shared:N (shared, after N records in full) overrides --record.`,
+			flags: []string{"packages", "record"},
 		},
 		{
 			name: "analyze", synopsis: "[flags] TRACE...", run: runAnalyze,

@@ -69,7 +69,7 @@ func (o *options) define(flags *pflag.FlagSet, c *command) {
 		case "witness":
 			flags.StringVar(&o.witness, name, "", "write the schedule that shows the race or finding of this `ID`")
 		case "record":
-			flags.StringVar(&o.record, name, "full", "`MODE` of recording: full")
+			flags.StringVar(&o.record, name, "shared", "`MODE` of recording: shared (in long recordings an access is recorded once between two synchronizations, whatever line makes it) or full")
 		case "trace":
 			flags.StringVar(&o.trace, name, "", "keep the trace as `FILE`, those of further processes as FILE.PID")
 		case "suppress":
@@ -115,8 +115,8 @@ func (o *options) check() error {
 	if _, err := predict.ParseLevel(o.predict); o.predict != "" && err != nil {
 		return usage("--predict: %v", err)
 	}
-	if o.record != "" && o.record != "full" {
-		return usage("--record=%s is not available yet: want full", o.record)
+	if o.record != "" && o.record != "full" && o.record != "shared" {
+		return usage("--record=%s: want shared or full", o.record)
 	}
 	if _, err := report.ParseRedaction(o.redact); o.redact != "" && err != nil {
 		return usage("--redact: %v", err)

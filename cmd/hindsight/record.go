@@ -18,7 +18,7 @@ import (
 // goOptions are those for the go command.
 func (a *app) goOptions(args []string) toolchain.Options {
 	return toolchain.Options{
-		Args: args, Packages: a.packages,
+		Args: args, Packages: a.packages, Full: a.options.record == "full",
 		Stdin: a.stdin, Stdout: a.stdout, Stderr: a.stderr,
 		Notes: func(s string) { a.note("%s", s) },
 	}

@@ -27,6 +27,7 @@ import (
 type Options struct {
 	Args     []string // of the go command after its verb
 	Packages []string // patterns of those whose accesses are recorded; none: all
+	Full     bool     // record every access, not only what finds every racy location
 	Traces   string   // Test, Run: a directory for the traces, PID.trace
 
 	Stdin          io.Reader
@@ -159,6 +160,9 @@ func prepare(o Options, anywhere bool) (*command, error) {
 	linker := "-s=false -w=false" // the table of variables is made from DWARF
 	if c.GOARCH == "arm64" {
 		linker += " -race" // a higher limit for nosplit functions
+	}
+	if o.Full {
+		linker += " -X=runtime.racemode=full"
 	}
 	c.perPackage("ldflags", both("ldflags"), linker)
 	if err := c.toolexec(both("toolexec"), plan.Unapplied, o.Packages); err != nil {

@@ -56,7 +56,11 @@ func raceask() {
 	if name == "" || !raceopen(name) {
 		return
 	}
-	if n, ok := racelimit(gogetenv("HINDSIGHT_RECORD")); ok {
+	mode := gogetenv("HINDSIGHT_RECORD")
+	if mode == "" {
+		mode = racemode
+	}
+	if n, ok := racelimit(mode); ok {
 		raceall = n
 	}
 	raceinitsymbols()
@@ -64,7 +68,11 @@ func raceask() {
 	raceon = true
 }
 
-// racelimit is raceall as the program's user sets it: "full" or "shared:N".
+// racemode is what is recorded where HINDSIGHT_RECORD does not say: the linker
+// sets it for a program that was built to record in full.
+var racemode string
+
+// racelimit is raceall as a mode has it: "full" or "shared:N".
 func racelimit(s string) (uint64, bool) {
 	const shared = "shared:"
 	if s == "full" {
