@@ -168,7 +168,7 @@ func TestSamples(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if len(want) > 0 && want[0].predicted {
-				checkPredicted(t, run(t, name), want[0])
+				checkPredicted(t, run(t, "", name), want[0])
 				return
 			}
 			result := record(t, name)
