@@ -17,6 +17,7 @@ import (
 type scanner struct {
 	r       io.ReaderAt
 	off     int64
+	blocks  uint
 	rest    []byte // bytes before off that may begin a chunk
 	seen    map[seenKey]*seenSet
 	streams map[uint32]*stream
@@ -45,7 +46,11 @@ func (k chunkKey) place() (key seenKey, word int, bit uint64) {
 	return seenKey{k.stream, k.seq / 512}, int(k.seq % 512 / 64), 1 << (k.seq % 64)
 }
 
-const blockSize = 1 << 20
+// Blocks grow from firstBlock bytes of the file to blockSize.
+const (
+	firstBlock = 1 << 16
+	blockSize  = 1 << 20
+)
 
 // A block is a part of the file with the chunks that end in it.
 type block struct {
@@ -88,14 +93,18 @@ func (s *scanner) next() *block {
 	if s.err != nil {
 		return nil
 	}
+	size := min(firstBlock<<min(s.blocks, 10), blockSize)
+	s.blocks++
 	var buf []byte
 	select {
 	case buf = <-s.spare:
 	default:
-		buf = make([]byte, blockSize+2*record.MaxChunk)
+	}
+	if len(buf) < size+2*record.MaxChunk {
+		buf = make([]byte, size+2*record.MaxChunk)
 	}
 	kept := copy(buf, s.rest)
-	n, err := s.r.ReadAt(buf[kept:kept+blockSize], s.off)
+	n, err := s.r.ReadAt(buf[kept:kept+size], s.off)
 	s.off += int64(n)
 	if err != nil {
 		s.err = err
