@@ -27,19 +27,19 @@ func (w workload) String() string {
 }
 
 var workloads = []workload{
-	{"net/http", "ClientServer$", "4000x"},
-	{"net/http", "ServerFakeConnWithKeepAlive$", "40000x"},
-	{"net/http", "ReadRequestChrome$", "50000x"},
-	{"sync", "Mutex$|MutexWork$|RWMutexWrite10$|WaitGroupUncontended$", "1000000x"},
-	{"sync", "MapLoadMostlyHits$|MapLoadOrStoreBalanced$", "300000x"},
-	{"sync", "Cond32$", "10000x"},
-	{"encoding/json", "CodeMarshal$|CodeUnmarshal$", "10x"},
-	{"encoding/json", "UnmarshalMap$", "100000x"},
-	{"context", "WithTimeout/concurrency=40$", "2000x"},
-	{"context", "ContextCancelDone$|CommonParentCancel$", "300000x"},
-	{"compress/flate", "Encode/Newton/Default/1e5$", "30x"},
-	{"compress/flate", "Decode/Newton/Default/1e5$", "100x"},
-	{"go/types", "Check/runtime/funcbodies/info$", "2x"},
+	{"net/http", "ClientServer$", "8000x"},
+	{"net/http", "ServerFakeConnWithKeepAlive$", "120000x"},
+	{"net/http", "ReadRequestChrome$", "150000x"},
+	{"sync", "Mutex$|MutexWork$|RWMutexWrite10$|WaitGroupUncontended$", "3000000x"},
+	{"sync", "MapLoadMostlyHits$|MapLoadOrStoreBalanced$", "500000x"},
+	{"sync", "Cond32$", "30000x"},
+	{"encoding/json", "CodeMarshal$|CodeUnmarshal$", "30x"},
+	{"encoding/json", "UnmarshalMap$", "300000x"},
+	{"context", "WithTimeout/concurrency=40$", "5000x"},
+	{"context", "ContextCancelDone$|CommonParentCancel$", "500000x"},
+	{"compress/flate", "Encode/Newton/Default/1e5$", "100x"},
+	{"compress/flate", "Decode/Newton/Default/1e5$", "300x"},
+	{"go/types", "Check/runtime/funcbodies/info$", "4x"},
 }
 
 // ways are how a workload is built and run.

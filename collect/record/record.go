@@ -148,19 +148,21 @@ func Parse(b []byte) (Chunk, error) {
 // checksum's own field for zero.
 func Sum(b []byte) uint32 {
 	const k = 0xD6E8FEB86659FD93
-	h := uint64(len(b)) * 0x9E3779B97F4A7C15
-	step := func(w uint64) {
+	step := func(h, w uint64) uint64 {
 		h = (h ^ w) * k
-		h ^= h >> 32
+		return h ^ h>>32
 	}
-	step(binary.LittleEndian.Uint64(b))
-	step(uint64(binary.LittleEndian.Uint32(b[8:])))
-	for b = b[HeaderSize:]; len(b) >= 8; b = b[8:] {
-		step(binary.LittleEndian.Uint64(b))
+	h := uint64(len(b)) * 0x9E3779B97F4A7C15
+	g := step(^h, uint64(binary.LittleEndian.Uint32(b[8:])))
+	h = step(h, binary.LittleEndian.Uint64(b))
+	for b = b[HeaderSize:]; len(b) >= 16; b = b[16:] {
+		h = step(h, binary.LittleEndian.Uint64(b))
+		g = step(g, binary.LittleEndian.Uint64(b[8:]))
 	}
 	for _, c := range b {
-		step(uint64(c))
+		h = step(h, uint64(c))
 	}
+	h = step(h, g)
 	return uint32(h ^ h>>29)
 }
 

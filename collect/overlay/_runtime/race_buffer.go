@@ -681,20 +681,27 @@ func raceputu32(b []byte, v uint32) {
 	b[0], b[1], b[2], b[3] = byte(v), byte(v>>8), byte(v>>16), byte(v>>24)
 }
 
-// racesum is the checksum of collect/record: eight bytes a step.
+// racesum is the checksum of collect/record: two sums that do not wait for each other.
 func racesum(b []byte) uint32 {
+	const k = 0xD6E8FEB86659FD93
 	h := uint64(len(b)) * 0x9E3779B97F4A7C15
-	for len(b) >= 8 {
-		w := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
+	g := ^h
+	for ; len(b) >= 16; b = b[16:] {
+		v := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
 			uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
-		h = (h ^ w) * 0xD6E8FEB86659FD93
+		w := uint64(b[8]) | uint64(b[9])<<8 | uint64(b[10])<<16 | uint64(b[11])<<24 |
+			uint64(b[12])<<32 | uint64(b[13])<<40 | uint64(b[14])<<48 | uint64(b[15])<<56
+		h = (h ^ v) * k
+		g = (g ^ w) * k
 		h ^= h >> 32
-		b = b[8:]
+		g ^= g >> 32
 	}
 	for _, c := range b {
-		h = (h ^ uint64(c)) * 0xD6E8FEB86659FD93
+		h = (h ^ uint64(c)) * k
 		h ^= h >> 32
 	}
+	h = (h ^ g) * k
+	h ^= h >> 32
 	return uint32(h ^ h>>29)
 }
 
