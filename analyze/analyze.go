@@ -49,10 +49,22 @@ func Whole(events uint64) finding.Coverage {
 // Source analyzes one execution.
 func Source(src event.Source, o Options) (*finding.Result, error) {
 	ends := predict.NewEnds(src)
-	found, err := detect.Run(src, detect.Options{
+	look := detect.Options{
 		Watch: ends.Add,
 		Mode:  o.Order, Progress: o.Progress, Jobs: o.Jobs, Stop: o.Stop, MaxGraph: o.MaxGraph,
-	})
+	}
+	foresee := predict.Options{
+		Level: o.Predict, Strict: o.PredictStrict, Budget: o.PredictBudget, Mode: o.Order, Progress: o.Progress, Stop: o.Stop,
+	}
+	if o.Predict != predict.Off {
+		foresee.Sharing = predict.NewSharing(src.Collected(), foresee)
+		look.Runs = foresee.Sharing.Run
+		look.Watch = func(e *event.Event) {
+			ends.Add(e)
+			foresee.Sharing.Add(e)
+		}
+	}
+	found, err := detect.Run(src, look)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +94,7 @@ func Source(src event.Source, o Options) (*finding.Result, error) {
 		c.Notes = append(c.Notes, fmt.Sprintf("the analysis was interrupted: only the first %d events were looked at", found.Events))
 	} else {
 		r.Findings = append(r.Findings, ends.Findings()...)
-		if err := foresee(src, r, &o); err != nil {
+		if err := predictRaces(src, r, &o, foresee); err != nil {
 			return nil, err
 		}
 	}
@@ -90,14 +102,12 @@ func Source(src event.Source, o Options) (*finding.Result, error) {
 	return r, nil
 }
 
-// foresee adds to a result what other schedules would have shown.
-func foresee(src event.Source, r *finding.Result, o *Options) error {
-	if o.Predict == predict.Off {
+// predictRaces adds to a result what other schedules would have shown.
+func predictRaces(src event.Source, r *finding.Result, o *Options, how predict.Options) error {
+	if how.Level == predict.Off {
 		return nil
 	}
-	found, err := predict.Run(src, r.Races, r.Findings, predict.Options{
-		Level: o.Predict, Strict: o.PredictStrict, Budget: o.PredictBudget, Mode: o.Order, Progress: o.Progress, Stop: o.Stop,
-	})
+	found, err := predict.Run(src, r.Races, r.Findings, how)
 	if errors.Is(err, predict.ErrStopped) {
 		r.Coverage.Notes = append(r.Coverage.Notes, err.Error())
 		return nil

@@ -32,6 +32,9 @@ type Options struct {
 	// Watch, if set, is called for every event of the first pass but plain
 	// accesses. Stacks: see [event.Batched].
 	Watch func(*event.Event)
+	// Runs, if set, is called in the same pass for the plain accesses, n of them
+	// that one goroutine made one after the other. Lists: see [event.Batched].
+	Runs func(g event.G, cycle uint32, n uint64, parts [][]event.Access)
 	// MaxGraph is the number of synchronization events above which races are
 	// reported without their graph; 0 means 4 million.
 	MaxGraph int
@@ -160,6 +163,9 @@ func (d *detector) findBytes() error {
 	}
 	err := d.src.ReplayRuns(jobs, func(g event.G, cycle uint32, n uint64, parts [][]event.Access) bool {
 		d.began(g)
+		if d.opts.Runs != nil {
+			d.opts.Runs(g, cycle, n, parts)
+		}
 		c.runs(w.clocks.Epoch(g), cycle, w.clocks.Clock(g), parts)
 		return going(n)
 	}, func(e *event.Event) bool {

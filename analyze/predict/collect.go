@@ -109,7 +109,7 @@ type collector struct {
 	mode      hb.Mode
 	swaps     bool // a receive from a buffer may get what another send sent
 	names     *names
-	shared    *sharing
+	shared    *Sharing
 	pos       uint64
 
 	hb *hb.State // happens-before
@@ -117,7 +117,9 @@ type collector struct {
 	must     []hb.Clock
 	released map[int32]hb.Clock // by entry
 
-	words   [][]word // by number, see sharing.number
+	words   [][]word // by number
+	used    int      // numbers given so far
+	spare   []int32  // numbers of lives that have ended
 	quick   map[quickKey]*spot
 	order   []*spot // as they came
 	memory  hb.Index[event.Obj]
@@ -166,13 +168,13 @@ type wantedKey struct {
 	index     uint64
 }
 
-func newCollector(src event.Source, mode hb.Mode, shared *sharing) *collector {
+func newCollector(src event.Source, mode hb.Mode, shared *Sharing) *collector {
 	return &collector{
 		trace: &trace{entries: make([]entry, 1)},
 		src:   src, collected: src.Collected(), mode: mode, names: newNames(src), shared: shared,
 		hb: hb.New(mode, src.Collected()), released: map[int32]hb.Clock{},
 		quick:   map[quickKey]*spot{},
-		horizon: math.MaxUint64, sync: map[objectKey]*syncState{}, wanted: map[wantedKey]*access{},
+		horizon: shared.horizon, sync: map[objectKey]*syncState{}, wanted: map[wantedKey]*access{},
 	}
 }
 
@@ -295,7 +297,7 @@ func (c *collector) memoryAccess(e *event.Event) {
 		c.hb.Apply(e)
 	}
 	masks(e.Addr, e.Size, func(w uint64, mask uint8) {
-		if x := c.word(w); x != nil {
+		if x := c.word(w, e.Cycle); x != nil {
 			a.mask = mask
 			c.compare(x, w, a)
 		}
@@ -309,20 +311,47 @@ func (c *collector) memoryAccess(e *event.Event) {
 	}
 }
 
-// word returns what is known of a word, nil if it is not shared.
-func (c *collector) word(w uint64) *word {
-	n := c.shared.number(w, maxWords)
-	if n < 0 {
-		if n == tooMany {
-			c.horizon = min(c.horizon, c.pos)
-		}
+// word returns what is known of a word in a GC cycle, nil if it is not shared
+// then. Cycles never go back.
+func (c *collector) word(w uint64, cycle uint32) *word {
+	if !c.shared.hasWord(w) {
 		return nil
 	}
-	if n/wordSlab == len(c.words) {
-		c.words = append(c.words, make([]word, wordSlab))
+	now := &c.shared.found[w/pageWords].now[w%pageWords]
+	l := &c.shared.lives[*now]
+	for *now != 0 && l.to <= cycle {
+		if l.number != 0 {
+			x := c.numbered(l.number - 1)
+			c.pasts -= len(x.pasts)
+			*x = word{}
+			c.spare = append(c.spare, l.number-1)
+			l.number = 0
+		}
+		*now = l.next
+		l = &c.shared.lives[*now]
 	}
-	return &c.words[n/wordSlab][n%wordSlab]
+	if *now == 0 || l.from > cycle {
+		return nil
+	}
+	if l.number == 0 {
+		if n := len(c.spare); n > 0 {
+			l.number = c.spare[n-1] + 1
+			c.spare = c.spare[:n-1]
+		} else if c.used < maxWords {
+			if c.used/wordSlab == len(c.words) {
+				c.words = append(c.words, make([]word, wordSlab))
+			}
+			c.used++
+			l.number = int32(c.used)
+		} else {
+			c.horizon = min(c.horizon, c.pos)
+			return nil
+		}
+	}
+	return c.numbered(l.number - 1)
 }
+
+func (c *collector) numbered(n int32) *word { return &c.words[n/wordSlab][n%wordSlab] }
 
 // wordSlab is how many words are made at once.
 const wordSlab = 1 << 10
@@ -331,7 +360,7 @@ const wordSlab = 1 << 10
 func (c *collector) readsFrom(e *event.Event) {
 	racy := false
 	masks(e.Addr, e.Size, func(w uint64, mask uint8) {
-		x := c.word(w)
+		x := c.word(w, e.Cycle)
 		if x == nil {
 			return
 		}
@@ -360,7 +389,7 @@ func (c *collector) readsFrom(e *event.Event) {
 func (c *collector) writes(e *event.Event) {
 	must := c.must[e.G].Release()
 	masks(e.Addr, e.Size, func(w uint64, mask uint8) {
-		x := c.word(w)
+		x := c.word(w, e.Cycle)
 		if x == nil {
 			return
 		}
@@ -386,8 +415,8 @@ func (c *collector) life(e *event.Event) {
 		return
 	}
 	if c.collected {
-		c.shared.each(e.Addr, e.Size, func(w uint64, mask uint8) {
-			x := c.word(w)
+		eachOf(c.shared.found, e.Addr, e.Size, func(w uint64, mask uint8) {
+			x := c.word(w, e.Cycle)
 			if x == nil {
 				return
 			}
@@ -424,7 +453,7 @@ func (c *collector) life(e *event.Event) {
 	}
 	if e.Op == event.LifeCut {
 		masks(e.Addr, e.Size, func(w uint64, _ uint8) {
-			if x := c.word(w); x != nil {
+			if x := c.word(w, e.Cycle); x != nil {
 				x.pasts = x.pasts[:0]
 			}
 		})
@@ -434,7 +463,7 @@ func (c *collector) life(e *event.Event) {
 	must := c.must[e.G]
 	c.memoryAccess(e)
 	masks(e.Addr, e.Size, func(w uint64, mask uint8) {
-		if x := c.word(w); x != nil {
+		if x := c.word(w, e.Cycle); x != nil {
 			x.alloc = &writer{mask: mask, g: e.G, index: e.Index, pos: c.pos, must: must}
 		}
 	})

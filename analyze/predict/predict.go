@@ -52,6 +52,9 @@ type Options struct {
 	// Stop, if set, is asked now and then whether to stop: then Run returns
 	// [ErrStopped].
 	Stop func() bool
+	// Sharing, if set, has been given all events already. It must have been made
+	// with the same options.
+	Sharing *Sharing
 }
 
 // ErrStopped is Run's error if Stop asked for it.
@@ -124,12 +127,16 @@ type quest struct {
 	undecided bool
 }
 
-// collect replays the recording twice.
+// collect replays the recording, twice if it is not known yet what is shared.
 func (p *predictor) collect(races []finding.Race, findings []finding.Finding) error {
-	shared := newSharing(p.src.Collected())
-	if err := p.share(shared); err != nil {
-		return err
+	shared := p.opts.Sharing
+	if shared == nil {
+		shared = NewSharing(p.src.Collected(), p.opts)
+		if err := p.share(shared); err != nil {
+			return err
+		}
 	}
+	shared.finish()
 	c := newCollector(p.src, p.opts.Mode, shared)
 	c.swaps = p.opts.Level == Deep && !p.opts.Strict
 	p.c = c
@@ -162,7 +169,7 @@ func (p *predictor) collect(races []finding.Race, findings []finding.Finding) er
 		}
 		observed = append(observed, shown{&quest{finding: f}, []*access{want(first), want(second)}, goal})
 	}
-	if err := p.replayWhere("prediction", shared.has, c.add); err != nil {
+	if err := p.replayWhere("prediction", shared.has, shared.names, c.add); err != nil {
 		return err
 	}
 	for _, s := range observed {
@@ -208,12 +215,12 @@ func rank(x pair) int {
 
 // replay replays all events.
 func (p *predictor) replay(pass string, f func(*event.Event)) error {
-	return p.replayWhere(pass, nil, func(e *event.Event, _ uint64) { f(e) })
+	return p.replayWhere(pass, nil, nil, func(e *event.Event, _ uint64) { f(e) })
 }
 
 // replayWhere replays all events but plain accesses that are not wanted; with a
-// want of nil, all. Of what is wanted, objects are known afterwards.
-func (p *predictor) replayWhere(pass string, want func(addr, size uint64) bool, f func(e *event.Event, pos uint64)) error {
+// want of nil, all. Of what is kept, objects are known afterwards.
+func (p *predictor) replayWhere(pass string, want, keep func(addr, size uint64) bool, f func(e *event.Event, pos uint64)) error {
 	next, stopped := uint64(0), false
 	step := func(e *event.Event, pos uint64) bool {
 		if pos >= next {
@@ -225,7 +232,6 @@ func (p *predictor) replayWhere(pass string, want func(addr, size uint64) bool, 
 	}
 	var err error
 	if fast, ok := p.src.(event.Batched); ok {
-		keep := want
 		if want == nil {
 			want = func(uint64, uint64) bool { return true }
 		}
@@ -258,10 +264,10 @@ func (p *predictor) passed(pass string, events uint64) (stop bool) {
 }
 
 // share replays the recording for what goroutines share.
-func (p *predictor) share(s *sharing) error {
+func (p *predictor) share(s *Sharing) error {
 	fast, ok := p.src.(event.Batched)
 	if !ok {
-		return p.replay("sharing", s.add)
+		return p.replay("sharing", s.Add)
 	}
 	var n, next uint64
 	stopped := false
@@ -272,13 +278,11 @@ func (p *predictor) share(s *sharing) error {
 		}
 		return !stopped
 	}
-	err := fast.ReplayRuns(1, func(g event.G, _ uint32, events uint64, parts [][]event.Access) bool {
-		for _, a := range parts[0] {
-			s.access(g, a.Addr(), a.Size(), a.Write())
-		}
+	err := fast.ReplayRuns(1, func(g event.G, cycle uint32, events uint64, parts [][]event.Access) bool {
+		s.Run(g, cycle, events, parts)
 		return count(events)
 	}, func(e *event.Event) bool {
-		s.add(e)
+		s.Add(e)
 		return count(1)
 	})
 	if stopped && err == nil {
