@@ -89,6 +89,7 @@ func Source(src event.Source, o Options) (*finding.Result, error) {
 	if found.Capped {
 		c.Notes = append(c.Notes, "some races occurred more often than is told: not all of the many goroutines that use a location without order were compared")
 	}
+	c.Notes = append(c.Notes, found.Notes...)
 	if found.Stopped {
 		c.Complete, c.Truncated = false, true
 		c.Notes = append(c.Notes, fmt.Sprintf("the analysis was interrupted: only the first %d events were looked at", found.Events))

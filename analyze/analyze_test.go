@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -162,25 +163,70 @@ func TestFarApart(t *testing.T) {
 	}
 }
 
-func TestModes(t *testing.T) {
-	tests := []struct {
-		name, text          string
-		model, strict, tsan string
-	}{
-		{"input and output", "a go b\na write x\na io-write p\nb io-read p\nb write x", "none", "races", "none"},
-		{"two files", "a go b\na write x\na io-write p\nb io-read q\nb write x", "races", "races", "none"},
-		{"cond", "a go b\na write x\na cond-signal k\nb cond-wake k\nb write x", "none", "none", "races"},
-		{"unlock stores", "a go b\na go c\na lock m\nb write x\nb atomic-store f\na unlock m\n" +
-			"c lock m\nc write x", "races", "races", "races"},
-		{"unlock by another", "a go b\na go c\na lock m\na write x\na unlock m\nb lock m\nc unlock m\na lock m\na unlock m\nb lock m\nb write x",
-			"none", "none", "none"},
-		{"forgotten unlock", "a go b\na go c\na lock m\na write x\na unlock m\na lock m\nb unlock m\nc lock m\nc write x",
-			"none", "none", "races"},
+// The first line of a script that tells the orders apart says the verdict of each.
+func TestOrders(t *testing.T) {
+	files, err := filepath.Glob("testdata/order/*.hbt")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no scripts", err)
 	}
-	for _, test := range tests {
-		for i, want := range []string{test.model, test.strict, test.tsan} {
-			if got := analyzed(t, test.text, hb.Mode(i)).Verdict; got != want {
-				t.Errorf("%s, %v: %s, want %s", test.name, hb.Mode(i), got, want)
+	doc, err := os.ReadFile("../docs/memory-model.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	verdicts := map[string]string{"none": finding.None, "race": finding.Races, "misuse": finding.Findings}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".hbt")
+		t.Run(name, func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			head, _, _ := strings.Cut(string(text), ":")
+			var want [3]string
+			if _, err := fmt.Sscanf(strings.ReplaceAll(head, ",", ""), "# model %s strict %s tsan %s", &want[0], &want[1], &want[2]); err != nil {
+				t.Fatal(err)
+			}
+			for mode, verdict := range want {
+				if got := analyzed(t, string(text), hb.Mode(mode)).Verdict; got != verdicts[verdict] {
+					t.Errorf("%v: %s, want %s", hb.Mode(mode), got, verdict)
+				}
+			}
+			if !strings.Contains(string(doc), "`"+name+"`") {
+				t.Error("docs/memory-model.md does not name it")
+			}
+		})
+	}
+}
+
+// What only input and output or only reachability orders is noted, and changes nothing else.
+func TestNoted(t *testing.T) {
+	io := "main go g\nmain write x @a.go:1\nmain write y @a.go:2\nmain io-write p\ng io-read p\n"
+	final := ".recorded collected\nmain go f\nmain write x 0 8 @a.go:1\nmain write y 0 8 @a.go:2\n.gc 1\nf cut x 0 8\n"
+	const reach = " ordered only by reachability (a finalizer or cleanup ran, so nobody could use the object)"
+	for text, want := range map[string][]string{
+		io:                      nil,
+		io + "g read x @b.go:3": {"1 pair of accesses is ordered only by input and output: a.go:1 and b.go:3; --order=strict reports it"},
+		io + "g read y @b.go:3\ng write x @b.go:4\ng read x @b.go:5": {
+			"3 pairs of accesses are ordered only by input and output, the first: a.go:2 and b.go:3; --order=strict reports them"},
+		final:                          nil,
+		final + "f read x 0 8 @b.go:3": {"1 pair of accesses is" + reach + ": a.go:1 and b.go:3; --order=strict reports it"},
+		final + "f read x 0 8 @b.go:3\nmain io-write p\nf io-read p\nf read y 0 8 @b.go:4": {
+			"1 pair of accesses is" + reach + ": a.go:1 and b.go:3; --order=strict reports it",
+			"1 pair of accesses is ordered only by input and output: a.go:2 and b.go:4; --order=strict reports it"},
+		// Lines that race elsewhere are not the first if others do not.
+		"main go g\nmain write z @a.go:1\ng write z @b.go:3\n" + io[len("main go g\n"):] + "g write x @b.go:3\ng write y @b.go:4": {
+			"2 pairs of accesses are ordered only by input and output, the first: a.go:2 and b.go:4; --order=strict reports them"},
+	} {
+		r := analyzed(t, text, hb.Model)
+		if !slices.Equal(r.Coverage.Notes, want) {
+			t.Errorf("%s\nnotes %q, want %q", text, r.Coverage.Notes, want)
+		}
+		if races := strings.Count(text, " z "); len(r.Races) != races/2 || !r.Coverage.Complete {
+			t.Errorf("%s\n%d races, complete: %v", text, len(r.Races), r.Coverage.Complete)
+		}
+		for _, mode := range []hb.Mode{hb.Strict, hb.TSan} {
+			if r := analyzed(t, text, mode); len(r.Coverage.Notes) > 0 {
+				t.Errorf("%s\n%v: %q", text, mode, r.Coverage.Notes)
 			}
 		}
 	}

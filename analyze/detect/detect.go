@@ -50,6 +50,9 @@ type Report struct {
 	Events   uint64
 	Stopped  bool // only the first Events were looked at
 	Capped   bool // of races on some words not all occurrences were counted
+	// Notes say how many pairs of accesses only that orders which [hb.Strict]
+	// leaves out, a sentence for each kind.
+	Notes []string
 }
 
 // allCycles is later than every cycle: lives that end at once.
@@ -87,6 +90,8 @@ type detector struct {
 
 	racy    map[uint64]uint8
 	panics  bool // there was a SendClosed or CloseClosed
+	reads   bool // there was an IORead
+	reaches bool // there was a LifeCut
 	ended   []bool
 	events  uint64
 	stopped bool // by Stop, after so many events
@@ -99,6 +104,7 @@ type detector struct {
 	memory hb.Index[check]
 	cuts   []cut
 	pairs  *pairs
+	noted  []noted
 }
 
 // check is a primitive as far as one rule is about it.
@@ -112,6 +118,7 @@ type cut struct {
 	word  uint64
 	cycle uint32
 	mask  uint8
+	reach bool // by a LifeCut
 }
 
 // often is how many events come between two looks at the clock.
@@ -141,11 +148,12 @@ func (d *detector) replay(pass string, want, keep func(addr, size uint64) bool, 
 	})
 }
 
-// findBytes is the first pass: the racy bytes, or more.
+// findBytes is the first pass: the racy bytes, or more. Where pairs are noted that
+// are ordered by what [hb.Strict] leaves out, their bytes are among them.
 func (d *detector) findBytes() error {
 	jobs := cmp.Or(d.opts.Jobs, runtime.GOMAXPROCS(0))
 	c := newChecker(jobs)
-	w := d.walker(func(e *event.Event, kd kind, addr, size uint64, ep hb.Epoch, clock *hb.Clock, _ check) {
+	w := d.walker(d.weakest(), func(e *event.Event, kd kind, addr, size uint64, ep hb.Epoch, clock *hb.Clock, _ check) {
 		c.access(ep, e.Cycle, clock, kd, addr, size)
 	}, func(addr, size uint64, cycle uint32) {
 		c.cut(addr, size, cycle)
@@ -174,7 +182,13 @@ func (d *detector) findBytes() error {
 			d.opts.Watch(e)
 		}
 		switch e.Op {
-		case event.Read, event.Write, event.Alloc, event.Free, event.LifeCut, event.MisuseRead, event.MisuseWrite:
+		case event.Read, event.Write, event.Alloc, event.Free, event.MisuseRead, event.MisuseWrite:
+		case event.LifeCut:
+			d.reaches = true
+		case event.IORead:
+			d.reads = true
+			d.synced.add(e.Obj.Addr)
+			d.syncs++
 		case event.End:
 			d.ended[e.G] = true
 			d.syncs++
@@ -209,6 +223,7 @@ func (d *detector) began(g event.G) {
 // moves the clocks.
 type walker struct {
 	d      *detector
+	cuts   bool // at a LifeCut
 	clocks *hb.State
 	access func(e *event.Event, kd kind, addr, size uint64, ep hb.Epoch, c *hb.Clock, k check)
 	cut    func(addr, size uint64, cycle uint32)
@@ -216,10 +231,11 @@ type walker struct {
 }
 
 func (d *detector) walker(
+	o order,
 	access func(*event.Event, kind, uint64, uint64, hb.Epoch, *hb.Clock, check),
 	cut func(addr, size uint64, cycle uint32),
 ) *walker {
-	return &walker{d, hb.New(d.opts.Mode, d.collected), access, cut, map[event.Obj]int64{}}
+	return &walker{d, o.cuts, hb.New(o.mode, d.collected), access, cut, map[event.Obj]int64{}}
 }
 
 func (w *walker) apply(e *event.Event) {
@@ -251,7 +267,7 @@ func (w *walker) apply(e *event.Event) {
 			w.access(e, free, e.Addr, e.Size, w.clocks.Epoch(e.G), w.clocks.Clock(e.G), check{})
 		}
 	case event.LifeCut:
-		if w.d.opts.Mode != hb.Strict {
+		if w.cuts {
 			cycle := e.Cycle
 			if !w.d.collected {
 				cycle = allCycles
@@ -310,7 +326,7 @@ func (d *detector) findLives() error {
 		named.add(w * 8)
 	}
 	slices.Sort(words)
-	add := func(addr, size uint64, cycle uint32) {
+	add := func(addr, size uint64, cycle uint32, reach bool) {
 		first, last := addr/8, (addr+size-1)/8
 		i, _ := slices.BinarySearch(words, first)
 		for ; i < len(words) && words[i] <= last; i++ {
@@ -321,7 +337,7 @@ func (d *detector) findLives() error {
 			if words[i] == last {
 				mask &= 0xff >> (7 - (addr+size-1)%8)
 			}
-			d.cuts = append(d.cuts, cut{words[i], cycle, mask})
+			d.cuts = append(d.cuts, cut{words[i], cycle, mask, reach})
 		}
 	}
 	most := cmp.Or(d.opts.MaxGraph, 4<<20)
@@ -343,9 +359,10 @@ func (d *detector) findLives() error {
 		if !d.collected || e.Op != event.Alloc && (e.Op != event.LifeCut || d.opts.Mode == hb.Strict) || e.Size == 0 {
 			return
 		}
-		add(e.Addr, e.Size, e.Cycle)
+		reach := e.Op == event.LifeCut
+		add(e.Addr, e.Size, e.Cycle, reach)
 		d.memory.Remove(e.Addr, e.Size, func(k check) bool {
-			add(d.checks[k], 8, e.Cycle)
+			add(d.checks[k], 8, e.Cycle, reach)
 			return false
 		})
 	})
@@ -358,9 +375,6 @@ func (d *detector) findLives() error {
 
 // findPairs is the third pass: all pairs of accesses to racy bytes.
 func (d *detector) findPairs() error {
-	p := newPairs(d.racy, d.names)
-	p.most = cmp.Or(d.opts.MaxCompare, 200_000_000)
-	d.pairs = p
 	var seq uint64
 	cuts, cycle := d.cuts, uint32(0)
 	held := &locks{}
@@ -371,23 +385,37 @@ func (d *detector) findPairs() error {
 			cycle: e.Cycle, stack: e.Stack, locks: held.of(e.G),
 		}
 	}
-	w := d.walker(func(e *event.Event, kd kind, addr, size uint64, ep hb.Epoch, c *hb.Clock, k check) {
-		if !p.touches(addr, size) {
-			return
-		}
-		a := taken(e)
-		a.addr, a.size = addr, size
-		p.access(a, kd, ep.T, c, k.rule, k.obj)
-	}, func(addr, size uint64, cycle uint32) {
-		if !d.collected {
-			masks(addr, size, func(w uint64, mask uint8) { p.cut(w, mask, cycle) })
-		}
-	})
-	return d.replay("pairs", p.touches, nil, func(e *event.Event, place uint64) {
+	var all []*pairs
+	var walkers []*walker
+	orders := d.orders()
+	for _, o := range orders {
+		p := newPairs(d.racy, d.names)
+		p.most = cmp.Or(d.opts.MaxCompare, 200_000_000)
+		all = append(all, p)
+		walkers = append(walkers, d.walker(o, func(e *event.Event, kd kind, addr, size uint64, ep hb.Epoch, c *hb.Clock, k check) {
+			if !p.touches(addr, size) {
+				return
+			}
+			a := taken(e)
+			a.addr, a.size = addr, size
+			p.access(a, kd, ep.T, c, k.rule, k.obj)
+		}, func(addr, size uint64, cycle uint32) {
+			if !d.collected {
+				masks(addr, size, func(w uint64, mask uint8) { p.cut(w, mask, cycle) })
+			}
+		}))
+	}
+	p := all[0]
+	d.pairs = p
+	err := d.replay("pairs", p.touches, nil, func(e *event.Event, place uint64) {
 		seq = place + 1
 		if e.Cycle > cycle {
 			for cycle = e.Cycle; len(cuts) > 0 && cuts[0].cycle <= cycle; cuts = cuts[1:] {
-				p.cut(cuts[0].word, cuts[0].mask, cuts[0].cycle)
+				for i, p := range all {
+					if !cuts[0].reach || orders[i].cuts {
+						p.cut(cuts[0].word, cuts[0].mask, cuts[0].cycle)
+					}
+				}
 			}
 		}
 		switch e.Op {
@@ -405,7 +433,13 @@ func (d *detector) findPairs() error {
 			}
 			entry(p.rules, key).add(true, 1, &first, moment{first.seq, first.index}, &now, 0)
 		}
-		w.apply(e)
+		for _, w := range walkers {
+			w.apply(e)
+		}
 		held.apply(e)
 	})
+	for i := 1; i < len(all); i++ {
+		d.noted = append(d.noted, note(orders[i].but, all[i-1], all[i]))
+	}
+	return err
 }

@@ -24,15 +24,6 @@ import (
 // writes down every edge of docs/memory-model.md, takes the transitive closure,
 // and compares all pairs. It shares no code with the engine.
 func oracle(src event.Source, mode hb.Mode) []string {
-	var es []event.Event
-	src.Replay(func(e *event.Event) bool { es = append(es, *e); return true })
-	before := closure(es, mode)
-	var lives []int
-	for i := range es {
-		if es[i].Op == event.Alloc || es[i].Op == event.LifeCut && mode != hb.Strict {
-			lives = append(lives, i)
-		}
-	}
 	type group struct {
 		name   string
 		lo, hi string
@@ -42,35 +33,27 @@ func oracle(src event.Source, mode hb.Mode) []string {
 		ww, rw []int
 	}
 	races := map[group]*found{}
+	es := events(src)
 	site := func(i int) string {
 		f := src.Frames(es[i].Stack)[0]
 		return fmt.Sprintf("%s:%d", f.File, f.Line)
 	}
-	for j := range es {
-		for i := range j {
-			if before[j].has(i) {
-				continue
-			}
-			at, ok := conflict(src, es, lives, i, j)
-			if !ok {
-				continue
-			}
-			g := group{src.Object(at, es[j].Cycle).Name, min(site(i), site(j)), max(site(i), site(j))}
-			x := races[g]
-			if x == nil {
-				x = &found{}
-				races[g] = x
-			}
-			x.count++
-			if writes(es[i].Op) && writes(es[j].Op) {
-				if x.ww == nil {
-					x.ww = []int{i, j}
-				}
-			} else if x.rw == nil {
-				x.rw = []int{i, j}
-			}
+	unordered(src, es, mode, mode != hb.Strict, func(i, j int, at uint64) {
+		g := group{src.Object(at, es[j].Cycle).Name, min(site(i), site(j)), max(site(i), site(j))}
+		x := races[g]
+		if x == nil {
+			x = &found{}
+			races[g] = x
 		}
-	}
+		x.count++
+		if writes(es[i].Op) && writes(es[j].Op) {
+			if x.ww == nil {
+				x.ww = []int{i, j}
+			}
+		} else if x.rw == nil {
+			x.rw = []int{i, j}
+		}
+	})
 	var out []string
 	for g, x := range races {
 		p, kind := x.rw, "read-write"
@@ -83,6 +66,54 @@ func oracle(src event.Source, mode hb.Mode) []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+func events(src event.Source) (es []event.Event) {
+	src.Replay(func(e *event.Event) bool { es = append(es, *e); return true })
+	return es
+}
+
+// unordered calls f for every unordered pair of conflicting accesses. Cuts says
+// whether a LifeCut ends a life.
+func unordered(src event.Source, es []event.Event, mode hb.Mode, cuts bool, f func(i, j int, at uint64)) {
+	before := closure(es, mode)
+	var lives []int
+	for i := range es {
+		if es[i].Op == event.Alloc || es[i].Op == event.LifeCut && cuts {
+			lives = append(lives, i)
+		}
+	}
+	for j := range es {
+		for i := range j {
+			if before[j].has(i) {
+				continue
+			}
+			if at, ok := conflict(src, es, lives, i, j); ok {
+				f(i, j, at)
+			}
+		}
+	}
+}
+
+// oracleNotes is how the notes begin that the engine has to make.
+func oracleNotes(src event.Source) (notes []string) {
+	es := events(src)
+	count := func(mode hb.Mode, cuts bool) (n int) {
+		unordered(src, es, mode, cuts, func(int, int, uint64) { n++ })
+		return n
+	}
+	own, uncut, strict := count(hb.Model, true), count(hb.Model, false), count(hb.Strict, false)
+	note := func(n int, by string) {
+		switch {
+		case n == 1:
+			notes = append(notes, "1 pair of accesses is ordered only by "+by)
+		case n > 1:
+			notes = append(notes, fmt.Sprintf("%d pairs of accesses are ordered only by %s", n, by))
+		}
+	}
+	note(uncut-own, "reachability")
+	note(strict-uncut, "input")
+	return notes
 }
 
 // set is a set of events.
@@ -265,6 +296,13 @@ func engine(src event.Source, mode hb.Mode, jobs int) ([]string, error) {
 		}
 	}
 	slices.Sort(out)
+	var notes []string
+	if mode == hb.Model {
+		notes = oracleNotes(src)
+	}
+	if !slices.EqualFunc(r.Notes, notes, strings.HasPrefix) {
+		return nil, fmt.Errorf("notes %q, want %q", r.Notes, notes)
+	}
 	return out, nil
 }
 

@@ -31,6 +31,11 @@ func (d *detector) report() *Report {
 	for _, k := range rules {
 		r.Findings = append(r.Findings, e.finding(k, d.pairs.rules[k]))
 	}
+	for _, n := range d.noted {
+		if n.first != nil {
+			r.Notes = append(r.Notes, e.note(&n))
+		}
+	}
 	return r
 }
 
