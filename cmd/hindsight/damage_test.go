@@ -40,6 +40,12 @@ func racyTrace(t testing.TB) []byte {
 // two goroutines take turns at a variable, each in many chunks of its own stream.
 // If racy, there is a race in the first chunk of each.
 func madeTrace(racy bool) []byte {
+	return madeTurns(1000, func(turn uint64) bool { return racy && turn < 2 })
+}
+
+// madeTurns is such a recording of so many turns. Turns that race do so with
+// those of the other goroutine that race before the next turn of either.
+func madeTurns(turns uint64, races func(turn uint64) bool) []byte {
 	var chunks [][]byte
 	var encoders [2]*record.Encoder
 	for i := range encoders {
@@ -54,16 +60,15 @@ func madeTrace(racy bool) []byte {
 		return record.Record{Tag: record.TagSync, Sync: op, Addr: 0xc000000100, Num: num, PC: 1}
 	}
 	race := record.Record{Tag: record.TagWrite, Addr: 0xc000000300, Size: 1, Count: 1, PC: 1}
-	const turns = 1000
 	count := uint64(1)
-	for i := range uint64(turns) {
+	for i := range turns {
 		g := i%2 + 1
 		e := encoders[i%2]
 		write(e, record.Record{Tag: record.TagSlice, Slice: record.Slice{G: g, Number: uint32(i/2) + 1, Cycle: 1, Goid: g}})
 		if i == 0 {
 			write(e, record.Record{Tag: record.TagGo, Child: 2, PC: 1})
 		}
-		if racy && i < 2 {
+		if races(i) {
 			write(e, race)
 			count++
 		}

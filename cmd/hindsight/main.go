@@ -72,9 +72,13 @@ func usage(format string, args ...any) error {
 // run is the whole command: it returns the exit status.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, progress: newProgress(stderr), sources: newSources("")}
+	return a.run(args)
+}
+
+func (a *app) run(args []string) int {
 	defer a.temp.clean()
 	if len(args) == 0 {
-		writeHelp(stderr)
+		writeHelp(a.stderr)
 		return exitUsage
 	}
 	name := args[0]
@@ -93,7 +97,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var mistake *toolchain.UsageError
 	switch {
 	case errors.Is(err, pflag.ErrHelp):
-		if err := c.writeHelp(stdout); err != nil {
+		if err := c.writeHelp(a.stdout); err != nil {
 			a.note("%v", err)
 			return exitFailed
 		}

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"compress/gzip"
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hindsight-go/hindsight/collect/toolchain"
 )
@@ -24,8 +26,39 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asHindsight) != "" {
 		main()
 	}
+	if os.Getenv(asHeld) != "" {
+		os.Exit(runHeld(os.Args[1:]))
+	}
 	toolchain.Main(os.Args[1:])
 	os.Exit(m.Run())
+}
+
+// asHeld makes the test program behave as the command, but wait in the middle of the first
+// pass until it has been interrupted.
+const asHeld = "BE_HELD_HINDSIGHT"
+
+const inTheMiddle = "in the middle"
+
+// held is where a held command shows its progress.
+type held struct{ app *app }
+
+func (h *held) Write(b []byte) (int, error) {
+	if !strings.Contains(string(b), "accesses") {
+		return len(b), nil // reads, and is not yet asked to stop
+	}
+	if !h.app.interrupted.Load() {
+		fmt.Fprintln(os.Stderr, inTheMiddle)
+	}
+	for !h.app.interrupted.Load() {
+		time.Sleep(time.Millisecond)
+	}
+	return len(b), nil
+}
+
+func runHeld(args []string) int {
+	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, sources: newSources("")}
+	a.progress = &progress{w: &held{a}}
+	return a.run(args)
 }
 
 // call runs the command.

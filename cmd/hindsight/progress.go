@@ -15,6 +15,7 @@ import (
 type progress struct {
 	mu    sync.Mutex
 	w     io.Writer
+	every time.Duration // at least between two lines
 	last  time.Time
 	shown bool
 	name  string // of the pass
@@ -23,16 +24,16 @@ type progress struct {
 
 func newProgress(w io.Writer) *progress {
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		return &progress{w: w}
+		return &progress{w: w, every: 200 * time.Millisecond}
 	}
 	return &progress{}
 }
 
-// set replaces the line, some times a second.
+// set replaces the line, but not too often.
 func (p *progress) set(format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.w == nil || time.Since(p.last) < 200*time.Millisecond {
+	if p.w == nil || time.Since(p.last) < p.every {
 		return
 	}
 	fmt.Fprintf(p.w, "\r\033[K"+format, args...)
