@@ -170,7 +170,7 @@ type wantedKey struct {
 
 func newCollector(src event.Source, mode hb.Mode, shared *Sharing) *collector {
 	return &collector{
-		trace: &trace{entries: make([]entry, 1)},
+		trace: newTrace(),
 		src:   src, collected: src.Collected(), mode: mode, names: newNames(src), shared: shared,
 		hb: hb.New(mode, src.Collected()), released: map[int32]hb.Clock{},
 		quick:   map[quickKey]*spot{},
@@ -202,6 +202,9 @@ func (c *collector) add(e *event.Event, pos uint64) {
 	}
 	if e.Op != event.CondWait {
 		c.waits[e.G] = 0
+	}
+	if e.Op == event.End {
+		c.must[e.G] = hb.NewClock(e.G) // what it knew is not asked for any more
 	}
 }
 
@@ -241,12 +244,11 @@ func (c *collector) holds(g event.G) []held { return c.locks.list(c.held[g]) }
 
 // entry adds an event that other schedules depend on and returns its number.
 func (c *collector) entry(e *event.Event, obj int32) int32 {
-	if len(c.entries) >= maxEntries {
+	if c.entries.n >= maxEntries {
 		c.horizon = min(c.horizon, c.pos)
 		return 0
 	}
-	i := int32(len(c.entries))
-	c.entries = append(c.entries, entry{pos: c.pos, index: e.Index, n: e.N, g: e.G, obj: obj, op: e.Op})
+	i := c.entries.add(entry{pos: c.pos, index: e.Index, n: e.N, g: e.G, obj: obj, op: e.Op})
 	c.byG[e.G] = append(c.byG[e.G], i)
 	if obj >= 0 {
 		c.objects[obj].ops = append(c.objects[obj].ops, i)
@@ -259,7 +261,7 @@ func (c *collector) needs(i, j int32) {
 	if i == 0 || j == 0 {
 		return
 	}
-	e, n := &c.entries[i], &c.entries[j]
+	e, n := c.entries.at(i), c.entries.at(j)
 	if e.g != n.g {
 		e.needG, e.need, e.from = n.g, n.index+1, n.pos
 	}
@@ -371,15 +373,15 @@ func (c *collector) readsFrom(e *event.Event) {
 				continue
 			}
 			if n := c.entry(e, -1); n != 0 {
-				c.entries[n].needG, c.entries[n].need, c.entries[n].from = by.g, by.index+1, by.pos
-				c.entries[n].op = event.Read
+				c.entries.at(n).needG, c.entries.at(n).need, c.entries.at(n).from = by.g, by.index+1, by.pos
+				c.entries.at(n).op = event.Read
 			}
 			c.must[e.G].Acquire(&by.must)
 		}
 	})
 	if racy {
 		if n := c.entry(e, -1); n != 0 {
-			c.entries[n].op, c.entries[n].racy = event.Read, true
+			c.entries.at(n).op, c.entries.at(n).racy = event.Read, true
 			c.racy = append(c.racy, n)
 		}
 	}
@@ -395,7 +397,7 @@ func (c *collector) writes(e *event.Event) {
 		}
 		if al := x.alloc; al != nil && al.mask&mask != 0 && al.g != e.G && !c.must[e.G].Knows(al.must.Epoch()) {
 			if n := c.entry(e, -1); n != 0 {
-				x := &c.entries[n]
+				x := c.entries.at(n)
 				x.needG, x.need, x.from, x.op = al.g, al.index+1, al.pos, event.Read
 			}
 		}

@@ -208,7 +208,7 @@ func (w *window) witness(path []int32, a attempt) *witness.Witness {
 func (p *predictor) racyIn(w *witness.Witness) int {
 	n := p.c.since(p.c.racy, w.Base)
 	for _, i := range p.c.racy[n:] {
-		e := &p.c.entries[i]
+		e := p.c.entries.at(i)
 		if e.index < w.Ends[e.g] {
 			n++
 		}

@@ -453,7 +453,7 @@ func (p *predictor) try(way int, targets []target) *witness.Witness {
 
 // bases are the positions from which a closure is tried.
 func (p *predictor) bases(first, last uint64) []uint64 {
-	entries := p.c.entries
+	entries := &p.c.entries
 	if p.c.sinceAll(last) <= near {
 		return []uint64{0}
 	}
@@ -461,7 +461,7 @@ func (p *predictor) bases(first, last uint64) []uint64 {
 	bases := []uint64{first}
 	for _, back := range []int{1 << 12, near} {
 		if back < at {
-			bases = append(bases, entries[at-back+1].pos)
+			bases = append(bases, entries.at(int32(at-back+1)).pos)
 		}
 	}
 	return append(bases, 0)
@@ -479,7 +479,7 @@ func (p *predictor) waitEarly(base, last uint64, targets []target) *witness.Witn
 	if p.c.uncounted || last-base > farthest || c.run(base, targets, nil) || c.wait == 0 {
 		return nil
 	}
-	e := &c.entries[c.wait]
+	e := c.entries.at(c.wait)
 	wait := c.wait
 	through := []target{{e.g, e.index + 1, e.pos}}
 	if !c.run(base, nil, through) {

@@ -143,13 +143,13 @@ func (p *predictor) thingAt(t *thing, key objectKey, base uint64) {
 		return
 	}
 	if key.kind >= aOnce {
-		t.ready = s.done != 0 && p.c.entries[s.done].pos < base
+		t.ready = s.done != 0 && p.c.entries.at(s.done).pos < base
 		return
 	}
 	o := &p.c.objects[s.id]
 	before := p.c.since(o.ops, base)
 	for _, i := range o.ops[:before] {
-		switch p.c.entries[i].op {
+		switch p.c.entries.at(i).op {
 		case event.Lock:
 			t.writer = true
 		case event.Unlock:
@@ -165,7 +165,7 @@ func (p *predictor) thingAt(t *thing, key objectKey, base uint64) {
 		for k := got; k < sent; k++ {
 			t.queue = append(t.queue, -2-int32(k))
 		}
-		t.closed = o.close != 0 && p.c.entries[o.close].pos < base
+		t.closed = o.close != 0 && p.c.entries.at(o.close).pos < base
 	}
 	if before > 0 && key.kind == aGroup {
 		t.count = o.count[before-1]

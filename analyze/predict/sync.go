@@ -108,7 +108,7 @@ func (c *collector) synchronize(e *event.Event) {
 // barrier is an event that needs all that came before it.
 func (c *collector) barrier(e *event.Event) {
 	if n := c.entry(e, -1); n != 0 {
-		c.entries[n].op = event.IORead
+		c.entries.at(n).op = event.IORead
 	}
 }
 
@@ -126,13 +126,13 @@ func (c *collector) lock(e *event.Event, s *syncState) {
 	// Any goroutine may release; of readers it is the one itself, if it is one.
 	i := len(s.open) - 1
 	for ; i >= 0; i-- {
-		a := &c.entries[s.open[i]]
+		a := c.entries.at(s.open[i])
 		if a.g == e.G && (a.op == event.RLock) == (e.Op == event.RUnlock) {
 			break
 		}
 	}
 	if i < 0 {
-		i = slices.IndexFunc(s.open, func(a int32) bool { return (c.entries[a].op == event.RLock) == (e.Op == event.RUnlock) })
+		i = slices.IndexFunc(s.open, func(a int32) bool { return (c.entries.at(a).op == event.RLock) == (e.Op == event.RUnlock) })
 	}
 	if i < 0 { // locked before the recording began
 		c.barrier(e)
@@ -143,9 +143,9 @@ func (c *collector) lock(e *event.Event, s *syncState) {
 	c.misuse.unlock(c, e, a)
 	n := c.entry(e, s.id)
 	if a != 0 {
-		c.entries[a].pair = n
+		c.entries.at(a).pair = n
 		c.needs(n, a)
-		g := c.entries[a].g
+		g := c.entries.at(a).g
 		c.held[g] = c.locks.without(c.held[g], e.Obj)
 		if g != e.G {
 			if c.cycles.passed == nil {
@@ -180,7 +180,7 @@ func (c *collector) channel(e *event.Event, s *syncState) {
 		if from == 0 || n == 0 {
 			return
 		}
-		c.entries[n].pair, c.entries[from].pair = from, n
+		c.entries.at(n).pair, c.entries.at(from).pair = from, n
 		c.needs(n, from)
 		if e.Cap > 0 {
 			if !c.swaps {
@@ -190,7 +190,7 @@ func (c *collector) channel(e *event.Event, s *syncState) {
 			return
 		}
 		c.needs(from, n) // they happen together
-		sender, receiver := &c.must[c.entries[from].g], &c.must[e.G]
+		sender, receiver := &c.must[c.entries.at(from).g], &c.must[e.G]
 		sent, received := sender.Release(), receiver.Release()
 		sender.Acquire(&received)
 		receiver.Acquire(&sent)

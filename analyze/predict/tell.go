@@ -43,8 +43,8 @@ func (p *predictor) serial(w *witness.Witness) []witness.ID {
 	object := map[int32][]int32{}
 	done := map[event.G]uint64{}
 	var all []int32
-	for i := 1 + t.sinceAll(w.Base); i < len(t.entries); i++ {
-		e := &t.entries[i]
+	for i := 1 + t.sinceAll(w.Base); i < t.entries.n; i++ {
+		e := t.entries.at(int32(i))
 		if e.index >= w.Ends[e.g] {
 			continue
 		}
@@ -59,7 +59,7 @@ func (p *predictor) serial(w *witness.Witness) []witness.ID {
 	place := map[event.G]int{}
 	var out []witness.ID
 	step := func(x int32) {
-		e := &t.entries[x]
+		e := t.entries.at(x)
 		did[x] = true
 		place[e.g]++
 		done[e.g] = e.index + 1
@@ -76,11 +76,11 @@ func (p *predictor) serial(w *witness.Witness) []witness.ID {
 		}
 	}
 	ready := func(x int32) bool {
-		e := &t.entries[x]
+		e := t.entries.at(x)
 		if e.op == event.IORead || e.op == event.Send && t.objects[e.obj].cap == 0 {
 			return false
 		}
-		if s := t.starts[e.g]; s != 0 && t.entries[s].pos >= w.Base && !did[s] {
+		if s := t.starts[e.g]; s != 0 && t.entries.at(s).pos >= w.Base && !did[s] {
 			return false
 		}
 		return (e.obj < 0 || object[e.obj][0] == x) && (e.from < w.Base || done[e.needG] >= e.need)
@@ -100,7 +100,7 @@ func (p *predictor) serial(w *witness.Witness) []witness.ID {
 		}
 		// The first in recorded order can always go on.
 		x := all[first]
-		e := &t.entries[x]
+		e := t.entries.at(x)
 		if e.need > 0 && e.from >= w.Base && e.op != event.Send {
 			advance(e.needG, e.need)
 		}

@@ -27,6 +27,33 @@ type entry struct {
 	racy  bool // reads what a racing write may have changed
 }
 
+// entries are numbered from 0, and never move.
+type entries struct {
+	slabs [][]entry
+	n     int
+}
+
+const entrySlab = 1 << 10
+
+func (l *entries) at(i int32) *entry { return &l.slabs[i/entrySlab][i%entrySlab] }
+
+// add adds an entry and returns its number.
+func (l *entries) add(e entry) int32 {
+	if l.n == len(l.slabs)*entrySlab {
+		l.slabs = append(l.slabs, make([]entry, entrySlab))
+	}
+	i := int32(l.n)
+	*l.at(i) = e
+	l.n++
+	return i
+}
+
+func newTrace() *trace {
+	t := &trace{}
+	t.entries.add(entry{})
+	return t
+}
+
 // object is a synchronization object: its operations, as entries in recorded order.
 type object struct {
 	kind  kind
@@ -59,7 +86,7 @@ const (
 
 // trace is what prediction keeps of a recording.
 type trace struct {
-	entries []entry // by position; the first is none
+	entries entries // by position; the first is none
 	byG     [][]int32
 	starts  []int32 // by goroutine: the entry of its go statement; 0: none
 	objects []object
@@ -73,7 +100,7 @@ type trace struct {
 // before base if that is more.
 func (t *trace) at(g event.G, index, base uint64) int {
 	own := t.byG[g]
-	i := sort.Search(len(own), func(i int) bool { return t.entries[own[i]].index >= index })
+	i := sort.Search(len(own), func(i int) bool { return t.entries.at(own[i]).index >= index })
 	if base == 0 {
 		return i
 	}
@@ -85,7 +112,7 @@ func (t *trace) since(list []int32, base uint64) int {
 	if base == 0 {
 		return 0
 	}
-	return sort.Search(len(list), func(i int) bool { return t.entries[list[i]].pos >= base })
+	return sort.Search(len(list), func(i int) bool { return t.entries.at(list[i]).pos >= base })
 }
 
 // target is an event that is to be next.
@@ -171,7 +198,7 @@ func (c *closure) reset(base uint64, targets []target) {
 
 // has reports whether an entry is in the set.
 func (c *closure) has(i int32) bool {
-	e := &c.entries[i]
+	e := c.entries.at(i)
 	return e.pos < c.base || e.index < c.ends[e.g]
 }
 
@@ -184,7 +211,7 @@ func (c *closure) start(g event.G) {
 
 // take takes in an entry's event and all before it in its goroutine.
 func (c *closure) take(i int32) {
-	e := &c.entries[i]
+	e := c.entries.at(i)
 	c.require(e.g, e.index+1)
 }
 
@@ -207,7 +234,7 @@ func (c *closure) require(g event.G, end uint64) {
 	c.ends[g] = end
 	from := c.at(g, old, c.base)
 	to := from
-	for own := c.byG[g]; to < len(own) && c.entries[own[to]].index < end; to++ {
+	for own := c.byG[g]; to < len(own) && c.entries.at(own[to]).index < end; to++ {
 	}
 	if to > from {
 		c.work = append(c.work, incoming{g, from, to})
@@ -238,7 +265,7 @@ func (c *closure) settle() {
 func (c *closure) meet(s incoming) {
 	for _, i := range c.byG[s.g][s.from:s.to] {
 		c.steps++
-		e := &c.entries[i]
+		e := c.entries.at(i)
 		if e.op == event.IORead && e.pos > c.base {
 			c.raise = max(c.raise, e.pos)
 			return
@@ -301,7 +328,7 @@ func (c *closure) wakesAll(o *object) bool {
 		if !c.has(i) {
 			continue
 		}
-		switch e := &c.entries[i]; e.op {
+		switch e := c.entries.at(i); e.op {
 		case event.CondWait:
 			waits = append(waits, e.g)
 		case event.CondSignal, event.CondBroadcast:
@@ -332,11 +359,11 @@ func (c *closure) mendLock(o *object) {
 	for i := from - 1; i >= 0; i-- {
 		c.steps++
 		x := o.ops[i]
-		e := &c.entries[x]
+		e := c.entries.at(x)
 		if e.op != event.Lock && e.op != event.RLock {
 			continue
 		}
-		if e.pair == 0 || c.entries[e.pair].pos >= c.base {
+		if e.pair == 0 || c.entries.at(e.pair).pos >= c.base {
 			if e.op == event.Lock {
 				writer = x
 			} else {
@@ -351,7 +378,7 @@ func (c *closure) mendLock(o *object) {
 		if c.steps++; c.failed || c.steps > c.limit {
 			break
 		}
-		e := &c.entries[x]
+		e := c.entries.at(x)
 		if !c.has(x) || e.op != event.Lock && e.op != event.RLock {
 			continue
 		}
@@ -375,7 +402,7 @@ func (c *closure) end(acquire int32) {
 	if acquire == 0 {
 		return
 	}
-	r := c.entries[acquire].pair
+	r := c.entries.at(acquire).pair
 	if r == 0 {
 		c.failed = true
 	} else if !c.has(r) {
@@ -398,16 +425,16 @@ func (c *closure) mendChannel(o *object) {
 	// receive takes in the receive of the oldest that is in the buffer, which
 	// must come before position pos.
 	receive := func(pos uint64) {
-		r := c.entries[queue[head]].pair
+		r := c.entries.at(queue[head]).pair
 		head++
 		switch {
-		case r == 0 || c.entries[r].pos > pos:
+		case r == 0 || c.entries.at(r).pos > pos:
 			c.failed = true
 		case !c.has(r):
 			c.take(r)
 		}
 	}
-	closed := o.close != 0 && c.entries[o.close].pos < c.base
+	closed := o.close != 0 && c.entries.at(o.close).pos < c.base
 	for _, x := range o.ops[from:] {
 		if c.steps++; c.failed || c.steps > c.limit {
 			break
@@ -415,7 +442,7 @@ func (c *closure) mendChannel(o *object) {
 		if !c.has(x) {
 			continue
 		}
-		e := &c.entries[x]
+		e := c.entries.at(x)
 		switch e.op {
 		case event.Send:
 			if o.cap == 0 {
@@ -481,14 +508,14 @@ func (c *closure) mendGroup(o *object) {
 		if !c.has(x) {
 			continue
 		}
-		e := &c.entries[x]
+		e := c.entries.at(x)
 		if e.op == event.Add {
 			if count += e.n; count >= 0 || c.uncounted {
 				continue
 			}
 			for j := from + i - 1; j >= from && o.round[j] == o.round[from+i]; j-- {
-				if y := o.ops[j]; c.entries[y].n > 0 && !c.has(y) {
-					count += c.entries[y].n
+				if y := o.ops[j]; c.entries.at(y).n > 0 && !c.has(y) {
+					count += c.entries.at(y).n
 					c.take(y)
 				}
 			}
@@ -512,7 +539,7 @@ func (c *closure) evenOut(o *object, from, i int) {
 		for ; k < i && o.round[k] == round; k++ {
 			c.steps++
 			if y := o.ops[k]; c.has(y) {
-				sum += c.entries[y].n
+				sum += c.entries.at(y).n
 			}
 		}
 		if j == from && from > 0 && o.round[from-1] == round {
@@ -520,7 +547,7 @@ func (c *closure) evenOut(o *object, from, i int) {
 		}
 		if sum != 0 || c.uncounted {
 			for _, y := range o.ops[j:k] {
-				if c.entries[y].op == event.Add && !c.has(y) {
+				if c.entries.at(y).op == event.Add && !c.has(y) {
 					c.take(y)
 				}
 			}
@@ -544,8 +571,8 @@ func (c *closure) prefixes() map[event.G]uint64 {
 // element lets its goroutine act up to and including an event.
 func (c *closure) order(after, upto map[event.G]uint64) []witness.ID {
 	var out []witness.ID
-	for i := 1 + c.sinceAll(c.base); i < len(c.entries); i++ {
-		e := &c.entries[i]
+	for i := 1 + c.sinceAll(c.base); i < c.entries.n; i++ {
+		e := c.entries.at(int32(i))
 		if e.index < after[e.g] || e.index >= upto[e.g] {
 			continue
 		}
@@ -571,7 +598,7 @@ func through(order []witness.ID, g event.G, index uint64) []witness.ID {
 
 // sinceAll returns how many entries lie before a position.
 func (t *trace) sinceAll(pos uint64) int {
-	return sort.Search(len(t.entries)-1, func(i int) bool { return t.entries[i+1].pos >= pos })
+	return sort.Search(t.entries.n-1, func(i int) bool { return t.entries.at(int32(i+1)).pos >= pos })
 }
 
 // shows reports whether what a goal claims of the first target is so after the
@@ -583,14 +610,14 @@ func (c *closure) shows(goal witness.Goal, targets []target) bool {
 	t := targets[0]
 	own := c.byG[t.g]
 	n := c.at(t.g, t.index, 0)
-	if n == len(own) || c.entries[own[n]].index != t.index || c.entries[own[n]].obj < 0 {
+	if n == len(own) || c.entries.at(own[n]).index != t.index || c.entries.at(own[n]).obj < 0 {
 		return false
 	}
-	e := &c.entries[own[n]]
+	e := c.entries.at(own[n])
 	count, locked := e.n, 0
 	for _, i := range c.objects[e.obj].ops {
 		c.steps++
-		x := &c.entries[i]
+		x := c.entries.at(i)
 		if !c.has(i) {
 			continue
 		}
