@@ -226,5 +226,8 @@ func (p *predictor) assumptions(q *quest) []string {
 	if q.plan == nil {
 		out = append(out, "Each goroutine goes as far as its step says; among themselves their events keep the recorded order.")
 	}
+	if p.src.Collected() { // a recording
+		out = append(out, "Where a select took default is not recorded: it might have found a case ready instead.")
+	}
 	return append(out, "Time, random numbers and input are as in this run.")
 }
