@@ -41,6 +41,9 @@ type Options struct {
 	// MaxCompare is the number of comparisons of racy accesses after which not
 	// every one is compared with all; 0 means 200 million.
 	MaxCompare int
+	// MaxNoted is the number of words with accesses that race or are to be noted
+	// above which nothing is noted; 0 means 131,072.
+	MaxNoted int
 }
 
 // Report is what was found in one execution. Ids are not yet given.
@@ -64,12 +67,17 @@ const checks = 1 << 63
 
 // Run finds the races and misuses of an execution.
 func Run(src event.Source, o Options) (*Report, error) {
-	d := &detector{
-		src: batched(src), opts: o, collected: src.Collected(), names: newNames(src),
-		checks: map[check]uint64{},
-	}
-	if err := d.findBytes(); err != nil {
+	d := newDetector(src, o)
+	if err := d.findBytes(d.weakest()); err != nil {
 		return nil, err
+	}
+	if len(d.racy) > cmp.Or(o.MaxNoted, 1<<17) && len(d.orders()) > 1 {
+		o.Watch = nil // it has seen all
+		d = newDetector(src, o)
+		d.unnoted = true
+		if err := d.findBytes(d.own()); err != nil {
+			return nil, err
+		}
 	}
 	if len(d.racy) > 0 || d.panics {
 		if err := d.findLives(); err != nil {
@@ -80,6 +88,13 @@ func Run(src event.Source, o Options) (*Report, error) {
 		}
 	}
 	return d.report(), nil
+}
+
+func newDetector(src event.Source, o Options) *detector {
+	return &detector{
+		src: batched(src), opts: o, collected: src.Collected(), names: newNames(src),
+		checks: map[check]uint64{},
+	}
 }
 
 type detector struct {
@@ -105,6 +120,8 @@ type detector struct {
 	cuts   []cut
 	pairs  *pairs
 	noted  []noted
+	// unnoted: there were too many words to note what only some edges order.
+	unnoted bool
 }
 
 // check is a primitive as far as one rule is about it.
@@ -148,12 +165,11 @@ func (d *detector) replay(pass string, want, keep func(addr, size uint64) bool, 
 	})
 }
 
-// findBytes is the first pass: the racy bytes, or more. Where pairs are noted that
-// are ordered by what [hb.Strict] leaves out, their bytes are among them.
-func (d *detector) findBytes() error {
+// findBytes is the first pass: the bytes that are racy in an order, or more.
+func (d *detector) findBytes(o order) error {
 	jobs := cmp.Or(d.opts.Jobs, runtime.GOMAXPROCS(0))
 	c := newChecker(jobs)
-	w := d.walker(d.weakest(), func(e *event.Event, kd kind, addr, size uint64, ep hb.Epoch, clock *hb.Clock, _ check) {
+	w := d.walker(o, func(e *event.Event, kd kind, addr, size uint64, ep hb.Epoch, clock *hb.Clock, _ check) {
 		c.access(ep, e.Cycle, clock, kd, addr, size)
 	}, func(addr, size uint64, cycle uint32) {
 		c.cut(addr, size, cycle)

@@ -210,3 +210,28 @@ func TestMultitude(t *testing.T) {
 		}
 	}
 }
+
+// With many words whose accesses only input and output orders, nothing is noted, and nothing
+// is held of them; races are found as before, and the watcher sees every event once.
+func TestMaxNoted(t *testing.T) {
+	io := event.Obj{Space: event.SpaceIO, Addr: 8}
+	x := &execution{collected: true, events: []event.Event{{Op: event.Go, Child: 1}, w(0, 64, 0)}}
+	for i := range uint64(10) {
+		x.events = append(x.events, w(0, 1024+8*i, 0))
+	}
+	x.events = append(x.events, event.Event{Op: event.IOWrite, Obj: io}, event.Event{Op: event.IORead, G: 1, Obj: io})
+	for i := range uint64(10) {
+		x.events = append(x.events, w(1, 1024+8*i, 0))
+	}
+	x.events = append(x.events, w(0, 96, 0), w(1, 96, 0))
+	for most, want := range map[int]string{11: "10 pairs of accesses are ordered only by input", 10: "more accesses than can be compared"} {
+		watched := 0
+		r, err := Run(x, Options{MaxNoted: most, Watch: func(*event.Event) { watched++ }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(r.Races) != 1 || r.Events != uint64(len(x.events)) || watched != 3 || len(r.Notes) != 1 || !strings.HasPrefix(r.Notes[0], want) {
+			t.Errorf("%d: %d races, %d events, %d watched, notes %q", most, len(r.Races), r.Events, watched, r.Notes)
+		}
+	}
+}

@@ -30,7 +30,7 @@ func (d *detector) weakest() order {
 // the one but not by the next is noted.
 func (d *detector) orders() []order {
 	all := []order{d.own()}
-	if d.opts.Mode != hb.Model {
+	if d.opts.Mode != hb.Model || d.unnoted {
 		return all
 	}
 	if d.reaches {

@@ -16,6 +16,9 @@ import (
 // report puts what was found into words.
 func (d *detector) report() *Report {
 	r := &Report{Races: []finding.Race{}, Findings: []finding.Finding{}, Events: d.events, Stopped: d.stopped}
+	if d.unnoted {
+		r.Notes = append(r.Notes, "more accesses than can be compared may be ordered only by input and output or by reachability; --order=strict reports them")
+	}
 	if d.pairs == nil {
 		return r
 	}
