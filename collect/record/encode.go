@@ -64,7 +64,7 @@ func (e *Encoder) Write(r *Record) {
 			n += 5 * len(r.PCs)
 		}
 		e.room(n)
-		if !e.inslice && e.slice.G != 0 {
+		if !e.inslice && e.slice.G != 0 && r.Tag != TagCycle {
 			e.slice.Part++
 			e.slice.Goid = 0
 			e.begin()

@@ -339,8 +339,11 @@ func (pb *raceproc) spill(all bool) {
 			i += 3
 			continue
 		case rawCycle:
+			// It belongs to the P: it must not make a further part of the
+			// last slice, which would be of a later cycle than the slices of
+			// that goroutine that may follow on other Ps.
 			pb.cycle = uint32(a)
-			pb.room(raceRecordMax)
+			pb.defroom(raceRecordMax)
 			pb.byte(recCycle)
 			pb.uvarint(a)
 			i++
