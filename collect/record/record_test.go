@@ -233,3 +233,28 @@ func FuzzDecoder(f *testing.F) {
 		}
 	})
 }
+
+// A cycle belongs to the P. In a new chunk it begins no further part of the last
+// slice: that goroutine may have gone on elsewhere, in the cycle before.
+func TestCycleBeginsNoPart(t *testing.T) {
+	var chunks [][]byte
+	e := NewEncoder(1, func(b []byte) { chunks = append(chunks, bytes.Clone(b)) })
+	e.Write(&Record{Tag: TagSlice, Slice: Slice{G: 7, Number: 1, Cycle: 1}})
+	e.Flush(false)
+	e.Write(&Record{Tag: TagCycle, Slice: Slice{Cycle: 2}})
+	e.Write(&Record{Tag: TagSlice, Slice: Slice{G: 8, Number: 1, Cycle: 2}})
+	e.Flush(true)
+	c, err := Parse(chunks[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d Decoder
+	var r Record
+	d.Reset(c.Payload, 0)
+	if !d.Next(&r) || r.Tag != TagCycle || r.Slice.Cycle != 2 {
+		t.Errorf("first %+v", r)
+	}
+	if !d.Next(&r) || r.Tag != TagSlice || r.Slice.G != 8 {
+		t.Errorf("then %+v", r)
+	}
+}
