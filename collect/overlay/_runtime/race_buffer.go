@@ -43,6 +43,7 @@ type raceproc struct {
 	n        int32     // words in buf
 	foreign  uint64    // accesses outside Go's memory
 	via      uintptr   // of the access being recorded
+	reserved uint64    // counter value that the next operation has already, bit 0 set; or 0
 	high     [2]uint64 // what the last rawHigh said of the heap, of data
 	buf      [raceWords + raceSlack]uint64
 	ext      [raceWords + raceSlack]uint32 // of a word that is a run: stride, and count in the lower half

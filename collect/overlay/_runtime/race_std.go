@@ -45,8 +45,30 @@ func racechansg(sg *sudog, op uint8, c *hchan, slot uint) {
 //
 //go:nosplit
 func racechansend(c *hchan, sg *sudog, pc uintptr) {
+	pb, v := racechanboth(getg(), sg.g, c)
+	if pb != nil {
+		pb.reserved = v
+	}
 	racechanop(getg(), raceOpSend, c, c.recvx, pc)
+	if pb != nil {
+		pb.reserved = v + 2
+	}
 	racechansg(sg, raceOpRecv, c, c.recvx)
+}
+
+// racechanboth takes two numbers at once for a send and its receive, if c has
+// no buffer: others may use the counter without c.lock.
+//
+//go:nosplit
+func racechanboth(a, b *g, c *hchan) (*raceproc, uint64) {
+	pb := raceproce()
+	if c.dataqsiz != 0 || a.racectx == 0 || b.racectx == 0 || pb == nil {
+		return nil, 0
+	}
+	counter := racecounter(raceSpaceChan, uintptr(unsafe.Pointer(c)))
+	v := lockcounter(counter)
+	counter.Store(v + 4)
+	return pb, v | 1
 }
 
 // racechanrecv: the current goroutine receives, and sg waits to send. A buffer
@@ -55,7 +77,14 @@ func racechansend(c *hchan, sg *sudog, pc uintptr) {
 //go:nosplit
 func racechanrecv(c *hchan, sg *sudog, pc uintptr) {
 	if c.dataqsiz == 0 {
+		pb, v := racechanboth(getg(), sg.g, c)
+		if pb != nil {
+			pb.reserved = v
+		}
 		racechansg(sg, raceOpSend, c, 0)
+		if pb != nil {
+			pb.reserved = v + 2
+		}
 		racechanop(getg(), raceOpRecv, c, 0, pc)
 		return
 	}
