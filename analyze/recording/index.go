@@ -16,7 +16,7 @@ import (
 
 // blockIndex is a block's part of it.
 type blockIndex struct {
-	chunks      []chunkBegin
+	chunks      []chunkEnds
 	definitions []definition
 	goroutines  []goroutineSeen
 	children    []uint64
@@ -25,15 +25,16 @@ type blockIndex struct {
 	cycle       uint32 // the smallest
 }
 
-// chunkBegin is how a chunk begins: whether it has slices, and whether the first
-// is a further part of the last slice before it in its stream.
-type chunkBegin struct {
+// chunkEnds is how a chunk begins and ends: whether it has slices, whether the
+// first is a further part of the last slice before it in its stream, and
+// whether it says that its last has none.
+type chunkEnds struct {
 	chunkKey
-	slices, goesOn bool
+	slices, goesOn, ended bool
 }
 
-// begins is that of 512 chunks of a stream.
-type begins struct{ found, slices, goesOn seenSet }
+// ends is that of 512 chunks of a stream.
+type ends struct{ found, slices, goesOn, ended seenSet }
 
 // definition is a record that belongs to no goroutine.
 type definition struct {
@@ -51,7 +52,7 @@ func indexBlock(b *block) (x blockIndex) {
 	seen := make(map[goroutineSeen]bool)
 	for _, ch := range b.chunks {
 		var inSlice, orphans bool
-		begin := chunkBegin{chunkKey: chunkKey{ch.Stream, ch.Seq}}
+		about := chunkEnds{chunkKey: chunkKey{ch.Stream, ch.Seq}, ended: ch.Flags&record.FlagEnded != 0}
 		d.Reset(ch.Payload, 0)
 		for more := true; more; {
 			var others uint64
@@ -62,7 +63,7 @@ func indexBlock(b *block) (x blockIndex) {
 			case !more:
 			case r.Tag == record.TagSlice:
 				if !inSlice {
-					inSlice, begin.slices, begin.goesOn = true, true, r.Slice.Part > 0
+					inSlice, about.slices, about.goesOn = true, true, r.Slice.Part > 0
 				}
 				x.cycle = min(x.cycle, r.Slice.Cycle)
 				if s := (goroutineSeen{r.Slice.G, r.Slice.Goid}); !seen[s] {
@@ -78,13 +79,13 @@ func indexBlock(b *block) (x blockIndex) {
 			default:
 				c := r
 				c.Name, c.Value, c.Frames, c.PCs = bytes.Clone(r.Name), bytes.Clone(r.Value), slices.Clone(r.Frames), nil
-				x.definitions = append(x.definitions, definition{begin.chunkKey, c})
+				x.definitions = append(x.definitions, definition{about.chunkKey, c})
 			}
 		}
 		if d.Err() != nil || orphans {
 			x.malformed++
 		}
-		x.chunks = append(x.chunks, begin)
+		x.chunks = append(x.chunks, about)
 	}
 	return x
 }
@@ -96,7 +97,7 @@ func (rec *Recording) index(progress func(int64)) error {
 	var malformed uint64
 	err := overBlocks(s, rec.jobs, indexBlock, func(b *block, x blockIndex) bool {
 		for _, c := range x.chunks {
-			rec.begin(c)
+			rec.note(c)
 		}
 		definitions = append(definitions, x.definitions...)
 		malformed += x.malformed
@@ -168,12 +169,12 @@ func (rec *Recording) define(r *record.Record) {
 	}
 }
 
-func (rec *Recording) begin(c chunkBegin) {
+func (rec *Recording) note(c chunkEnds) {
 	key, word, bit := c.place()
-	set := rec.begins[key]
+	set := rec.ends[key]
 	if set == nil {
-		set = new(begins)
-		rec.begins[key] = set
+		set = new(ends)
+		rec.ends[key] = set
 	}
 	set.found[word] |= bit
 	if c.slices {
@@ -182,20 +183,26 @@ func (rec *Recording) begin(c chunkBegin) {
 	if c.goesOn {
 		set.goesOn[word] |= bit
 	}
+	if c.ended {
+		set.ended[word] |= bit
+	}
 }
 
-// ends reports whether the last slice of a chunk is known to have no further
-// part: the stream goes on with another slice, or ends and nothing is missing.
-func (rec *Recording) ends(k chunkKey) bool {
-	for {
-		k.seq++
+// ended reports whether the last slice of a chunk is known to have no further
+// part: the chunk says so, or the stream goes on with another slice, or it ends
+// and nothing is missing.
+func (rec *Recording) ended(k chunkKey) bool {
+	for first := true; ; first = false {
 		key, word, bit := k.place()
-		set := rec.begins[key]
+		set := rec.ends[key]
 		switch {
 		case set == nil || set.found[word]&bit == 0:
 			return rec.whole()
-		case set.slices[word]&bit != 0:
+		case !first && set.slices[word]&bit != 0:
 			return set.goesOn[word]&bit == 0
+		case set.ended[word]&bit != 0:
+			return true
 		}
+		k.seq++
 	}
 }

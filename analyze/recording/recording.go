@@ -31,7 +31,7 @@ type Recording struct {
 	jobs      int
 	read      atomic.Int64 // bytes, by the replay that is going on
 	chunks    bool         // there are any
-	begins    map[seenKey]*begins
+	ends      map[seenKey]*ends
 	oldest    []uint32 // GC cycle of the oldest record from each block on
 	reader    readerStats
 	gs        []*goroutine          // in order of first appearance in the replay
@@ -98,7 +98,7 @@ func Read(r io.ReaderAt, opts Options) (*Recording, error) {
 	}
 	rec := &Recording{
 		file: r, jobs: cmp.Or(opts.Jobs, runtime.GOMAXPROCS(0)),
-		begins:  make(map[seenKey]*begins),
+		ends:    make(map[seenKey]*ends),
 		byID:    make(map[uint64]*goroutine),
 		symbols: make(map[uint32][]record.Frame),
 		types:   make(map[uint64]*typ),

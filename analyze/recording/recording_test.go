@@ -53,7 +53,7 @@ func newWriter() *writer {
 // next begins another stream.
 func (w *writer) next() {
 	if w.e != nil {
-		w.e.Flush(false)
+		w.e.Flush(0)
 	}
 	w.stream++
 	w.e = record.NewEncoder(w.stream, func(b []byte) { w.chunks = append(w.chunks, bytes.Clone(b)) })
@@ -73,7 +73,7 @@ func (w *writer) in(g uint64, records ...record.Record) {
 // end completes the recording.
 func (w *writer) end(reason uint64) []byte {
 	w.e.Write(&record.Record{Tag: record.TagLast, Status: record.Status{Reason: reason, Records: w.count, Nanotime: 1}})
-	w.e.Flush(true)
+	w.e.Flush(record.FlagLast)
 	return record.AppendTrace(nil, w.chunks...)
 }
 
@@ -251,6 +251,26 @@ func TestReplay(t *testing.T) {
 			w.next()
 			return record.AppendTrace(nil, w.chunks...)
 		}, "g1.go g1.write g2.write", false},
+		{"killed: a slice that may go on where nothing was written", func(w *writer) []byte {
+			w.in(1, write(8))
+			w.next()
+			w.in(1, write(16))
+			w.next()
+			return record.AppendTrace(nil, w.chunks...)
+		}, "g1.write", false},
+		{"killed after a collection: slices have ended", func(w *writer) []byte {
+			w.in(1, goOp(2), write(8))
+			w.e.Flush(record.FlagEnded)
+			w.in(2, write(24)) // which may go on, but does not elsewhere
+			w.next()
+			w.in(1, write(16))
+			w.e.Flush(0)
+			w.e.Flush(record.FlagEnded) // the chunk was full
+			w.next()
+			w.in(1, write(32))
+			w.next()
+			return record.AppendTrace(nil, w.chunks...)
+		}, "g1.go g1.write g1.write g1.write g2.write", false},
 		{"a lost chunk", func(w *writer) []byte {
 			w.in(1, goOp(2))
 			for i := range 300 {

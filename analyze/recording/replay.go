@@ -183,7 +183,7 @@ func (rec *Recording) forgetCursors() {
 func (rp *replay) chunk(ch *decodedChunk) {
 	for i := range ch.slices {
 		s := &ch.slices[i]
-		s.ended = i+1 < len(ch.slices) || rp.rec.ends(ch.chunkKey)
+		s.ended = i+1 < len(ch.slices) || rp.rec.ended(ch.chunkKey)
 		rp.arrive(s)
 	}
 }

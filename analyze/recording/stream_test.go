@@ -31,7 +31,7 @@ func busy(n int) *writer {
 		}
 		w.in(2+i%4, records...)
 	}
-	streams[1].Flush(false)
+	streams[1].Flush(0)
 	w.e = streams[0]
 	w.in(1, write(8), record.Record{Tag: record.TagEnd})
 	return w

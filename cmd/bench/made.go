@@ -33,11 +33,11 @@ func makeTrace(name string, n, goroutines int) error {
 	m.make()
 	for i, e := range m.streams {
 		if i > 0 {
-			e.Flush(false)
+			e.Flush(0)
 		}
 	}
 	m.streams[0].Write(&record.Record{Tag: record.TagLast, Status: record.Status{Records: m.records, Streams: 2, Nanotime: 1}})
-	m.streams[0].Flush(true)
+	m.streams[0].Flush(record.FlagLast)
 	trace.Stop()
 	if err := w.Flush(); err != nil {
 		return err

@@ -78,9 +78,9 @@ func madeTurns(turns uint64, races func(turn uint64) bool) []byte {
 			op(record.Release, 2*i+1))
 		count += 4
 	}
-	encoders[1].Flush(false)
+	encoders[1].Flush(0)
 	write(encoders[0], record.Record{Tag: record.TagLast, Status: record.Status{Records: count}})
-	encoders[0].Flush(true)
+	encoders[0].Flush(record.FlagLast)
 	return record.AppendTrace(nil, chunks...)
 }
 

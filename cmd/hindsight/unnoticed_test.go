@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // TestUnnoticed runs a program plainly and recorded: exit status and output must
@@ -73,7 +75,21 @@ func unnoticed(t *testing.T, bin, name, trace string) (status, output string) {
 	cmd.Stdin = strings.NewReader(strings.Repeat("x", 100_000))
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
-	err := cmd.Run()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if name == "killed" {
+		// What was recorded is in the file a while after.
+		for i := 0; trace != "" && run([]string{"analyze", trace}, nil, io.Discard, io.Discard) != exitFound; i++ {
+			if i == 1000 {
+				t.Error("what was recorded is not in the file")
+				break
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		cmd.Process.Kill()
+	}
+	err := cmd.Wait()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)

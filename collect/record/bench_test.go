@@ -14,7 +14,7 @@ func BenchmarkDecode(b *testing.B) {
 		e.Write(&Record{Tag: TagWrite, Addr: 0xc000000000 + i*8, PC: pc + 80, Size: 1, Count: 1})
 		n += 3
 	}
-	e.Flush(false)
+	e.Flush(0)
 	for b.Loop() {
 		var d Decoder
 		var r Record

@@ -16,7 +16,7 @@ type Encoder struct {
 	emit        func(chunk []byte)
 
 	b        []byte // the chunk, with room for its header
-	slice    Slice  // whose records are being written; G is 0 at first
+	slice    Slice  // whose records are being written; G is 0 if there is none
 	inslice  bool   // the chunk has a slice record
 	lastaddr uint64
 	lastpc   uint32
@@ -73,15 +73,16 @@ func (e *Encoder) Write(r *Record) {
 	e.append(r)
 }
 
-// Flush hands over the last chunk, if there is one that is not finished. The
-// last chunk of a recording says so.
-func (e *Encoder) Flush(last bool) {
-	if len(e.b) == HeaderSize && !last {
+// Flush hands over the last chunk, if there is one that is not finished or
+// flags are to be told. With FlagEnded the next record begins a slice, or
+// belongs to none.
+func (e *Encoder) Flush(flags byte) {
+	if len(e.b) == HeaderSize && flags == 0 {
 		return
 	}
-	copy(e.b, []byte{'H', 'S', Version, 0})
-	if last {
-		e.b[3] = 1
+	copy(e.b, []byte{'H', 'S', Version, flags})
+	if flags&FlagEnded != 0 {
+		e.slice.G = 0
 	}
 	binary.LittleEndian.PutUint32(e.b[4:], e.stream)
 	binary.LittleEndian.PutUint32(e.b[8:], e.seq)
@@ -95,7 +96,7 @@ func (e *Encoder) Flush(last bool) {
 // room makes sure that the chunk takes n more bytes.
 func (e *Encoder) room(n int) {
 	if len(e.b)+n > MaxChunk {
-		e.Flush(false)
+		e.Flush(0)
 	}
 }
 

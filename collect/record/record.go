@@ -27,6 +27,12 @@ const (
 	HeaderSize = 16
 )
 
+// Flags of a chunk.
+const (
+	FlagLast  = 1 // the recorder's last chunk: nothing was cut off
+	FlagEnded = 2 // no slice goes on in the stream's next chunk
+)
+
 // Tags of records. Accesses combine: TagWrite|TagSized.
 const (
 	TagSlice  = 0x01
@@ -113,7 +119,7 @@ func Counter(space uint8, addr uint64) int {
 // A Chunk is a parsed chunk. Payload aliases what it was parsed from.
 type Chunk struct {
 	Stream, Seq uint32
-	Last        bool // the recorder's last chunk: nothing was cut off
+	Flags       byte
 	Payload     []byte
 }
 
@@ -139,7 +145,7 @@ func Parse(b []byte) (Chunk, error) {
 	return Chunk{
 		Stream:  binary.LittleEndian.Uint32(b[4:]),
 		Seq:     binary.LittleEndian.Uint32(b[8:]),
-		Last:    b[3]&1 != 0,
+		Flags:   b[3],
 		Payload: b[HeaderSize:],
 	}, nil
 }

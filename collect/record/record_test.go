@@ -94,12 +94,12 @@ func TestRoundTrip(t *testing.T) {
 			e.Write(&r)
 		}
 	}
-	e.Flush(true)
+	e.Flush(FlagLast)
 	var got []Record
 	var part uint32
 	for i, b := range chunks {
 		c, err := Parse(b)
-		if err != nil || c.Stream != 7 || c.Seq != uint32(i) || c.Last != (i == len(chunks)-1) {
+		if err != nil || c.Stream != 7 || c.Seq != uint32(i) || c.Flags&FlagLast != 0 != (i == len(chunks)-1) {
 			t.Fatalf("chunk %d: %+v, %v", i, c, err)
 		}
 		var d Decoder
@@ -140,7 +140,7 @@ func TestParse(t *testing.T) {
 	e := NewEncoder(1, func(b []byte) { chunk = bytes.Clone(b) })
 	e.Write(&Record{Tag: TagSlice, Slice: Slice{G: 1, Number: 1}})
 	e.Write(&Record{Tag: TagEnd})
-	e.Flush(false)
+	e.Flush(0)
 	for n := range chunk {
 		if _, err := Parse(chunk[:n]); err == nil {
 			t.Errorf("the first %d bytes are a chunk", n)
@@ -187,7 +187,7 @@ func TestMalformed(t *testing.T) {
 		var payload []byte
 		e := NewEncoder(1, func(b []byte) { payload = bytes.Clone(b[HeaderSize:]) })
 		e.Write(&r)
-		e.Flush(false)
+		e.Flush(0)
 		var d Decoder
 		d.Reset(payload, 0)
 		if d.Next(&r) || d.Err() == nil {
@@ -204,7 +204,7 @@ func FuzzDecoder(f *testing.F) {
 	for i := range samples {
 		e := NewEncoder(1, func(b []byte) { f.Add(bytes.Clone(b[HeaderSize:]), 0) })
 		e.Write(&samples[i])
-		e.Flush(false)
+		e.Flush(0)
 	}
 	f.Add([]byte{TagSymbol, 1, 64}, 0)
 	f.Add([]byte{TagStack, 0, 0xff, 7}, 1)
@@ -240,10 +240,10 @@ func TestCycleBeginsNoPart(t *testing.T) {
 	var chunks [][]byte
 	e := NewEncoder(1, func(b []byte) { chunks = append(chunks, bytes.Clone(b)) })
 	e.Write(&Record{Tag: TagSlice, Slice: Slice{G: 7, Number: 1, Cycle: 1}})
-	e.Flush(false)
+	e.Flush(0)
 	e.Write(&Record{Tag: TagCycle, Slice: Slice{Cycle: 2}})
 	e.Write(&Record{Tag: TagSlice, Slice: Slice{G: 8, Number: 1, Cycle: 2}})
-	e.Flush(true)
+	e.Flush(FlagLast)
 	c, err := Parse(chunks[1])
 	if err != nil {
 		t.Fatal(err)

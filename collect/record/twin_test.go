@@ -45,7 +45,7 @@ func TestConstants(t *testing.T) {
 	info := types.Info{Defs: make(map[*ast.Ident]types.Object)}
 	config.Check("runtime", fset, files, &info) // imports are missing; constants need none
 	want := map[string]uint64{
-		"raceChunk": MaxChunk, "raceHeader": HeaderSize,
+		"raceChunk": MaxChunk, "raceHeader": HeaderSize, "raceLast": FlagLast, "raceEnded": FlagEnded,
 		"recSlice": TagSlice, "recCycle": TagCycle, "recStack": TagStack, "recGo": TagGo, "recEnd": TagEnd,
 		"recAlloc": TagAlloc, "recSync": TagSync, "recRead": TagRead, "recWrite": TagWrite,
 		"recSized": TagSized, "recViaPC": TagVia, "recRun": TagRun, "recAtomic": TagAtomic,
@@ -239,7 +239,7 @@ func TestTwin(t *testing.T) {
 		if d.Err() != nil {
 			t.Fatalf("chunk %d of stream %d: %v", c.Seq, c.Stream, d.Err())
 		}
-		e.Flush(c.Last)
+		e.Flush(c.Flags)
 		if len(again) != 1 || !bytes.Equal(again[0], b) {
 			t.Fatalf("chunk %d of stream %d:\n%x\nagain %d chunks:\n%x", c.Seq, c.Stream, b, len(again), again)
 		}

@@ -219,7 +219,7 @@ func raceprocdestroy(ctx uintptr) {
 	systemstack(func() {
 		pb := (*raceproc)(unsafe.Pointer(ctx))
 		pb.spill(true)
-		pb.cur, pb.pp = 0, 0
+		pb.pp = 0
 	})
 }
 

@@ -27,6 +27,10 @@ const (
 	raceChunk     = 1024 // bytes: what the tracer does not cut
 	raceHeader    = 16
 
+	// Flags of a chunk, as in collect/record.
+	raceLast  = 1 // the recorder's last
+	raceEnded = 2 // no slice goes on after it
+
 	// raceRecordMax bounds the bytes of one encoded record other than a definition.
 	raceRecordMax = 64
 )
@@ -79,7 +83,7 @@ type raceproc struct {
 	// The encoder. Deltas count from the chunk's or the slice's start.
 	stream   uint32
 	seq      uint32
-	gid      uint64 // the slice: goroutine, number, part within the number, GC cycle
+	gid      uint64 // the slice: goroutine (0: it has ended), number, part within the number, GC cycle
 	slice    uint32
 	part     uint32
 	cycle    uint32
@@ -313,8 +317,10 @@ func racespill(pb *raceproc) {
 	systemstack(func() { pb.spill(false) })
 }
 
-// spill encodes the buffer and, if all, hands over the last, unfinished chunk.
-// On the system stack, by the owner.
+// spill encodes the buffer and, if all, ends the slice and hands over the last,
+// unfinished chunk, which says that the slice has ended: if it is the last that
+// a process leaves behind, what the goroutine did next, on another P, is known
+// to follow. On the system stack, by the owner.
 func (pb *raceproc) spill(all bool) {
 	if racefrozen.Load() {
 		pb.n = 0
@@ -450,8 +456,11 @@ func (pb *raceproc) spill(all bool) {
 		pb.sites = 0
 		pb.forget()
 	}
-	if all && pb.cn > raceHeader {
-		pb.finish(0)
+	if all {
+		if pb.gid != 0 || pb.cn > raceHeader {
+			pb.finish(raceEnded)
+		}
+		pb.cur, pb.gid = 0, 0
 	}
 }
 

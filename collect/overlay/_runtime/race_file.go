@@ -367,7 +367,7 @@ func racefinish() {
 		racelogpending()
 		if pb := raceproce(); pb != nil {
 			pb.status(recLast, 0)
-			pb.finish(1)
+			pb.finish(raceLast)
 		}
 		raceclosed.Store(true)
 	})
@@ -442,7 +442,7 @@ func racesave(reason uint64) {
 	if q := raceprocs.Load(); q != 0 {
 		o := (*raceproc)(unsafe.Pointer(q))
 		o.status(recLast, reason)
-		o.finish(1)
+		o.finish(raceLast)
 	}
 	closefd(racefd)
 }

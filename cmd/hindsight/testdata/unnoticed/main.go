@@ -60,7 +60,7 @@ var cases = map[string]func(){
 		f(0)
 	},
 	"terminated": func() { kill(syscall.SIGTERM) },
-	"killed":     func() { time.Sleep(1500 * time.Millisecond); kill(syscall.SIGKILL) },
+	"killed":     func() { time.Sleep(time.Hour) }, // by who runs it
 	"caught": func() {
 		c := make(chan os.Signal, 1)
 		signal.Notify(c, syscall.SIGTERM)
