@@ -422,16 +422,34 @@ func (c *collector) life(e *event.Event) {
 			if x == nil {
 				return
 			}
+			// Of a word that the object covers in part, the other bytes live on.
+			earlier := func(bytes uint8, cycle uint32) uint8 {
+				if cycle < e.Cycle {
+					return bytes &^ mask
+				}
+				return bytes
+			}
 			c.pasts -= len(x.pasts)
-			x.pasts = slices.DeleteFunc(x.pasts, func(p past) bool { return p.cycle < e.Cycle && p.mask&^mask == 0 })
-			if c.pasts += len(x.pasts); len(x.pasts) == 0 {
+			pasts, accessed := x.pasts[:0], uint8(0)
+			for _, p := range x.pasts {
+				if p.mask = earlier(p.mask, p.cycle); p.mask != 0 {
+					pasts = append(pasts, p)
+					accessed |= p.mask
+				}
+			}
+			x.pasts = pasts
+			if c.pasts += len(pasts); len(pasts) == 0 {
 				x.pasts, x.owner = nil, 0
 			}
 			if e.Op == event.Alloc {
-				x.writers = slices.DeleteFunc(x.writers, func(by writer) bool { return by.cycle < e.Cycle && by.mask&^mask == 0 })
-				if mask == 0xff {
-					x.racy = 0
+				writers := x.writers[:0]
+				for _, by := range x.writers {
+					if by.mask = earlier(by.mask, by.cycle); by.mask != 0 {
+						writers = append(writers, by)
+					}
 				}
+				x.writers = writers
+				x.racy &^= mask &^ accessed
 			}
 		})
 		if e.Op == event.Alloc {

@@ -1,6 +1,7 @@
 package predict
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -86,6 +87,59 @@ func TestSharedLives(t *testing.T) {
 			}
 			if want := x.want != [4]bool{}; s.has(word*8+4, 1) != want {
 				t.Errorf("shared in some life: %v, want %v", !want, want)
+			}
+		})
+	}
+}
+
+// An object that covers a word in part ends the lives of its own bytes in it,
+// and of no others.
+func TestLivesOfBytes(t *testing.T) {
+	const at = 64
+	nowhere, err := script.Parse(strings.NewReader(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(g event.G, cycle uint32, addr, size uint64) event.Event {
+		return event.Event{Op: event.Write, G: g, Cycle: cycle, Addr: addr, Size: size, Stack: event.Stack(g), Child: -1}
+	}
+	fresh := event.Event{Op: event.Alloc, G: 2, Cycle: 1, Addr: at, Size: 7, Child: -1}
+	for _, x := range []struct {
+		name   string
+		events []event.Event
+		want   []uint64 // where goroutines may meet
+	}{
+		{"in one life", []event.Event{write(1, 0, at, 8), write(2, 1, at, 7)}, []uint64{at}},
+		{"in another", []event.Event{write(1, 0, at, 8), fresh, write(2, 1, at, 7)}, nil},
+		{"the byte behind it", []event.Event{write(1, 0, at, 8), fresh, write(2, 1, at, 7), write(3, 1, at+7, 1)}, []uint64{at + 7}},
+		{"in the same cycle, before it", []event.Event{write(1, 1, at, 8), fresh, write(2, 1, at, 7)}, []uint64{at}},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			s := NewSharing(true, Options{Level: Fast})
+			for i := range x.events {
+				s.Add(&x.events[i])
+			}
+			s.finish()
+			c := newCollector(nowhere, hb.Model, s)
+			c.collected, c.hb = true, hb.New(hb.Model, true)
+			for i := range x.events {
+				c.add(&x.events[i], uint64(i))
+			}
+			var got []uint64
+			for _, s := range c.order {
+				got = append(got, s.at)
+			}
+			if !slices.Equal(got, x.want) {
+				t.Errorf("goroutines meet at %d, want %d", got, x.want)
+			}
+			racy := false
+			for _, words := range c.words {
+				for _, w := range words {
+					racy = racy || w.racy != 0
+				}
+			}
+			if racy != (x.want != nil) {
+				t.Errorf("racy: %t", racy)
 			}
 		})
 	}
