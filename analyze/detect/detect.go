@@ -15,6 +15,7 @@ import (
 	"github.com/hindsight-go/hindsight/analyze/finding"
 	"github.com/hindsight-go/hindsight/analyze/graph"
 	"github.com/hindsight-go/hindsight/analyze/hb"
+	"github.com/hindsight-go/hindsight/analyze/naming"
 )
 
 // Options say how to look.
@@ -92,16 +93,16 @@ func Run(src event.Source, o Options) (*Report, error) {
 
 func newDetector(src event.Source, o Options) *detector {
 	return &detector{
-		src: batched(src), opts: o, collected: src.Collected(), names: newNames(src),
+		Names: naming.New(src), src: batched(src), opts: o, collected: src.Collected(),
 		checks: map[check]uint64{},
 	}
 }
 
 type detector struct {
+	*naming.Names
 	src       event.Batched
 	opts      Options
 	collected bool
-	names     *names
 
 	racy    map[uint64]uint8
 	panics  bool // there was a SendClosed or CloseClosed
@@ -405,7 +406,7 @@ func (d *detector) findPairs() error {
 	var walkers []*walker
 	orders := d.orders()
 	for _, o := range orders {
-		p := newPairs(d.racy, d.names)
+		p := newPairs(d.racy, d.Names)
 		p.most = cmp.Or(d.opts.MaxCompare, 200_000_000)
 		all = append(all, p)
 		walkers = append(walkers, d.walker(o, func(e *event.Event, kd kind, addr, size uint64, ep hb.Epoch, c *hb.Clock, k check) {
@@ -442,10 +443,10 @@ func (d *detector) findPairs() error {
 			if e.Op == event.CloseClosed {
 				rule = 12
 			}
-			key := ruleKey{rule: rule, object: e.Obj, a: -1, b: d.names.site(e.Stack)}
+			key := ruleKey{rule: rule, object: e.Obj, a: -1, b: d.Line(e.Stack)}
 			first, now := closed[e.Obj], taken(e)
 			if first.seq != 0 {
-				key.a = d.names.site(first.stack)
+				key.a = d.Line(first.stack)
 			}
 			entry(p.rules, key).add(true, 1, &first, moment{first.seq, first.index}, &now, 0)
 		}

@@ -92,13 +92,13 @@ func (e *explainer) missing(p *pair) string {
 	}
 	if info := e.src.Goroutine(p.b.g); info.Parent == p.a.g && e.graph != nil {
 		// The child was started before its parent's access.
-		return fmt.Sprintf("If %s made its access before the go statement%s that starts %s, the go statement would order the two.", a, e.at(info.Created), b)
+		return fmt.Sprintf("If %s made its access before the go statement%s that starts %s, the go statement would order the two.", a, e.At(info.Created), b)
 	}
 	if e.graph != nil {
 		if n := e.graph.Next(p.a.g, p.a.index); n != 0 {
 			x := e.graph.Event(n)
 			if x.Done || x.Op == event.Send || x.Op == event.Close {
-				return fmt.Sprintf("%q by %s%s comes after its access; if %s waited for that before its own, the two would be ordered.", e.Label(x), a, e.at(x.Stack), b)
+				return fmt.Sprintf("%q by %s%s comes after its access; if %s waited for that before its own, the two would be ordered.", e.Label(x), a, e.At(x.Stack), b)
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/hindsight-go/hindsight/analyze/hb"
+	"github.com/hindsight-go/hindsight/analyze/naming"
 )
 
 // order is what counts as ordered.
@@ -52,7 +53,7 @@ type noted struct {
 
 // lines is a pair of source lines, the smaller first. A pair of accesses may be of
 // another object in a weaker order, but never of other lines.
-type lines struct{ a, b siteID }
+type lines struct{ a, b naming.Line }
 
 // between is what is known of the pairs of two lines.
 type between struct {
@@ -111,7 +112,7 @@ func (e *explainer) note(n *noted) string {
 
 // line is where an access was made, for people.
 func (e *explainer) line(a *access) string {
-	if at := e.at(a.stack); at != "" {
+	if at := e.At(a.stack); at != "" {
 		return strings.TrimPrefix(at, " at ")
 	}
 	return "an unknown line of " + e.Goroutine(a.g)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/hindsight-go/hindsight/analyze/event"
 	"github.com/hindsight-go/hindsight/analyze/hb"
+	"github.com/hindsight-go/hindsight/analyze/naming"
 )
 
 // pairs compares every access to racy bytes with every earlier one.
@@ -18,7 +19,7 @@ import (
 type pairs struct {
 	words  map[uint64]*word
 	series map[seriesKey]*series
-	names  *names
+	names  *naming.Names
 	races  map[pairKey]*race
 	rules  map[ruleKey]*race
 	steps  int  // comparisons so far
@@ -28,7 +29,7 @@ type pairs struct {
 	recent struct { // the race noted last
 		at     uint64
 		cycle  uint32
-		object objectID
+		object naming.Object
 		key    pairKey
 		race   *race
 	}
@@ -47,7 +48,7 @@ type word struct {
 }
 
 type group struct {
-	site siteID
+	site naming.Line
 	op   event.Op
 	rule uint8
 	kind kind
@@ -63,7 +64,7 @@ type seriesKey struct {
 	g          event.G
 	op         event.Op
 	rule       uint8
-	site       siteID
+	site       naming.Line
 	cycle      uint32
 	addr, size uint64
 }
@@ -104,16 +105,16 @@ type access struct {
 
 // pairKey names a distinct race: an object and two lines, the smaller first.
 type pairKey struct {
-	object objectID
-	a, b   siteID
+	object naming.Object
+	a, b   naming.Line
 }
 
 // ruleKey names a distinct finding of another rule.
 type ruleKey struct {
 	rule   uint8
-	object event.Obj // misuse: the primitive
-	memory objectID  // use after free: the variable
-	a, b   siteID
+	object event.Obj     // misuse: the primitive
+	memory naming.Object // use after free: the variable
+	a, b   naming.Line
 }
 
 // race is what is known of a distinct race or finding.
@@ -131,7 +132,7 @@ type pair struct {
 	at   uint64
 }
 
-func newPairs(racy map[uint64]uint8, n *names) *pairs {
+func newPairs(racy map[uint64]uint8, n *naming.Names) *pairs {
 	p := &pairs{
 		words:  make(map[uint64]*word, len(racy)),
 		series: map[seriesKey]*series{},
@@ -162,7 +163,7 @@ func (p *pairs) touches(addr, size uint64) bool {
 // all before it and adds it. A rule other than 0 makes it a check of the
 // primitive obj.
 func (p *pairs) access(a access, kd kind, t hb.Time, c *hb.Clock, rule uint8, obj event.Obj) {
-	site := p.names.site(a.stack)
+	site := p.names.Line(a.stack)
 	masks(a.addr, a.size, func(w uint64, mask uint8) {
 		x := p.words[w]
 		if x == nil {
@@ -196,7 +197,7 @@ func (p *pairs) access(a access, kd kind, t hb.Time, c *hb.Clock, rule uint8, ob
 
 // compare compares an access with a series that has the byte at in common with
 // it, and reports whether some of it is unordered with the access.
-func (p *pairs) compare(a *access, kd kind, site siteID, c *hb.Clock, s *series, at uint64, rule uint8, obj event.Obj) bool {
+func (p *pairs) compare(a *access, kd kind, site naming.Line, c *hb.Clock, s *series, at uint64, rule uint8, obj event.Obj) bool {
 	known := c.At(s.g)
 	last := len(s.steps) - 1
 	var i int
@@ -211,7 +212,7 @@ func (p *pairs) compare(a *access, kd kind, site siteID, c *hb.Clock, s *series,
 		before = s.steps[i-1].total
 	}
 	if s.kind == free && before > 0 {
-		key := ruleKey{rule: 40, memory: p.names.object(at, a.cycle)}
+		key := ruleKey{rule: 40, memory: p.names.Object(at, a.cycle)}
 		key.a, key.b = s.site, site
 		entry(p.rules, key).add(true, before, &s.steps[0].first, s.steps[i-1].last, a, at)
 	}
@@ -232,10 +233,10 @@ func (p *pairs) compare(a *access, kd kind, site siteID, c *hb.Clock, s *series,
 }
 
 // race returns the race of an object and two lines.
-func (p *pairs) race(at uint64, cycle uint32, lo, hi siteID) *race {
+func (p *pairs) race(at uint64, cycle uint32, lo, hi naming.Line) *race {
 	x := &p.recent
 	if x.race == nil || x.at != at || x.cycle != cycle {
-		x.at, x.cycle, x.object, x.race = at, cycle, p.names.object(at, cycle), nil
+		x.at, x.cycle, x.object, x.race = at, cycle, p.names.Object(at, cycle), nil
 	}
 	if key := (pairKey{x.object, lo, hi}); x.race == nil || x.key != key {
 		x.key, x.race = key, entry(p.races, key)
@@ -274,7 +275,7 @@ func (r *race) add(writes bool, count uint64, a *access, last moment, b *access,
 	}
 }
 
-func (p *pairs) add(a access, kd kind, t hb.Time, site siteID, rule uint8) {
+func (p *pairs) add(a access, kd kind, t hb.Time, site naming.Line, rule uint8) {
 	key := seriesKey{a.g, a.op, rule, site, a.cycle, a.addr, a.size}
 	s := p.series[key]
 	if s == nil {

@@ -65,7 +65,7 @@ func (e *explainer) race(r *race) finding.Race {
 	p := r.shown()
 	out := finding.Race{
 		Tier: "observed", Witness: "none", Kind: "read-write",
-		Object: e.object(p.at, p.b.cycle), Occurrences: r.count,
+		Object: e.Memory(p.at, p.b.cycle), Occurrences: r.count,
 		Accesses: [2]finding.Access{e.access(&p.a), e.access(&p.b)},
 	}
 	if r.ww != nil {
@@ -135,7 +135,7 @@ func (e *explainer) finding(k ruleKey, r *race) finding.Finding {
 
 // deed is a short description of an event: "send by g2 at a.go:4".
 func (e *explainer) deed(a *access, rule uint8) string {
-	return verb(a.op, rule) + " by " + e.Goroutine(a.g) + e.at(a.stack)
+	return verb(a.op, rule) + " by " + e.Goroutine(a.g) + e.At(a.stack)
 }
 
 // verb is the word for an operation of a finding: of a check of a primitive,
@@ -155,18 +155,11 @@ func verb(op event.Op, rule uint8) string {
 	return op.String()
 }
 
-func (e *explainer) at(st event.Stack) string {
-	if f := e.Site(st); f.File != "" {
-		return fmt.Sprintf(" at %s:%d", f.File[strings.LastIndexByte(f.File, '/')+1:], f.Line)
-	}
-	return ""
-}
-
 func (e *explainer) access(a *access) finding.Access {
 	g := e.src.Goroutine(a.g)
 	out := finding.Access{
 		Op: a.op.String(), Goroutine: e.Goroutine(a.g), Event: a.index, Site: e.Site(a.stack),
-		Stack: frames(e.src.Frames(a.stack)), Created: frames(e.src.Frames(g.Created)),
+		Stack: e.Stack(a.stack), Created: e.Stack(g.Created),
 		Running: int(a.g) >= len(e.ended) || !e.ended[a.g],
 	}
 	if g.Parent >= 0 {
@@ -183,49 +176,6 @@ func (e *explainer) lockName(o event.Obj) string {
 		return name
 	}
 	return fmt.Sprintf("lock %#x", o.Addr)
-}
-
-func (e *explainer) object(addr uint64, cycle uint32) finding.Object {
-	o := e.src.Object(addr, cycle)
-	out := finding.Object{Name: o.Name, Kind: o.Kind, Type: o.Type, Size: o.Size}
-	if out.Kind == "" {
-		out.Kind = "unknown"
-	}
-	if addr > o.Base && o.Base != 0 {
-		out.Offset = addr - o.Base
-	}
-	if o.Alloc != 0 {
-		out.Allocated = frames(e.src.Frames(o.Alloc))
-		if o.AllocG >= 0 {
-			out.AllocatedBy = e.Goroutine(o.AllocG)
-		}
-	}
-	return out
-}
-
-func frames(in []event.Frame) []finding.Frame {
-	out := make([]finding.Frame, len(in))
-	for i, f := range in {
-		out[i] = finding.Frame(f)
-	}
-	return out
-}
-
-// Goroutine implements [graph.Describer].
-func (e *explainer) Goroutine(g event.G) string {
-	if name := e.src.Goroutine(g).Name; name != "" {
-		return name
-	}
-	return fmt.Sprintf("g%d", g)
-}
-
-// Site implements [graph.Describer].
-func (e *explainer) Site(st event.Stack) finding.Frame {
-	all := e.src.Frames(st)
-	if len(all) == 0 {
-		return finding.Frame{}
-	}
-	return finding.Frame(all[event.Caller(all)])
 }
 
 // Label implements [graph.Describer].
@@ -256,7 +206,7 @@ func (e *explainer) why(p *pair, m *graph.Meeting) string {
 		s = append(s, fmt.Sprintf("Nothing recorded comes before both: %s and %s have no common past.", a, b))
 	default:
 		x := e.graph.Event(m.Ancestor)
-		s = append(s, fmt.Sprintf("The last event that comes before both is %q by %s%s.", e.Label(x), e.Goroutine(x.G), e.at(x.Stack)))
+		s = append(s, fmt.Sprintf("The last event that comes before both is %q by %s%s.", e.Label(x), e.Goroutine(x.G), e.At(x.Stack)))
 	}
 	if m != nil {
 		s = append(s, e.gap(p, a, b))
@@ -269,12 +219,12 @@ func (e *explainer) gap(p *pair, a, b string) string {
 	next := "does nothing more that could order anything"
 	if n := e.graph.Next(p.a.g, p.a.index); n != 0 {
 		x := e.graph.Event(n)
-		next = fmt.Sprintf("next does %q%s", e.Label(x), e.at(x.Stack))
+		next = fmt.Sprintf("next does %q%s", e.Label(x), e.At(x.Stack))
 	}
 	last := "had learned nothing since it began"
 	if n := e.graph.Last(p.b.g, p.b.index); n != 0 {
 		x := e.graph.Event(n)
-		last = fmt.Sprintf("last did %q%s", e.Label(x), e.at(x.Stack))
+		last = fmt.Sprintf("last did %q%s", e.Label(x), e.At(x.Stack))
 	}
 	return fmt.Sprintf("After its %s, %s %s; before its %s, %s %s; no chain of synchronization leads from the one to the other.",
 		p.a.op, a, next, p.b.op, b, last)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/hindsight-go/hindsight/analyze/event"
 	"github.com/hindsight-go/hindsight/analyze/finding"
+	"github.com/hindsight-go/hindsight/analyze/naming"
 	"github.com/hindsight-go/hindsight/analyze/rule"
 )
 
@@ -26,7 +27,7 @@ type Ends struct {
 
 // NewEnds returns what is known at an execution's beginning.
 func NewEnds(src event.Source) *Ends {
-	return &Ends{predictor: &predictor{src: src}, holders: map[event.Obj][]event.G{}}
+	return &Ends{predictor: &predictor{Names: naming.New(src), src: src}, holders: map[event.Obj][]event.G{}}
 }
 
 // end is how a goroutine stands.
@@ -132,7 +133,7 @@ func (b *Ends) Findings() []finding.Finding {
 		if op := events[0].op; op == event.BlockForever || op == event.CloseNil {
 			x.Object = ""
 		}
-		k := key{number, x.Object, b.site(events[0].stack)}
+		k := key{number, x.Object, b.Site(events[0].stack)}
 		if i, ok := at[k]; ok {
 			out[i].Occurrences++
 			return
@@ -145,7 +146,7 @@ func (b *Ends) Findings() []finding.Finding {
 	}
 	for i := range b.closeNil {
 		a := &b.closeNil[i]
-		add(13, "error", goroutineName(b.src, a.g)+" closes a nil channel", b.closeNil[i:i+1])
+		add(13, "error", b.Goroutine(a.g)+" closes a nil channel", b.closeNil[i:i+1])
 	}
 	hopeless := b.hopeless()
 	for i := range b.gs {
@@ -153,7 +154,7 @@ func (b *Ends) Findings() []finding.Finding {
 		if g.ended || len(g.waits) == 0 || b.src.Goroutine(event.G(i)).System {
 			continue
 		}
-		name := goroutineName(b.src, event.G(i))
+		name := b.Goroutine(event.G(i))
 		what := b.waitsFor(g)
 		if hopeless[i] {
 			add(50, "error", fmt.Sprintf("%s waits %s, and nobody is left who could end that", name, what), g.waits)
@@ -179,7 +180,7 @@ func (b *Ends) waitsFor(g *end) string {
 			s := "for the lock " + name
 			var by []string
 			for _, h := range b.holders[w.obj] {
-				by = append(by, goroutineName(b.src, h))
+				by = append(by, b.Goroutine(h))
 			}
 			if len(by) > 0 {
 				s += ", held by " + strings.Join(by, ", ")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/hindsight-go/hindsight/analyze/event"
 	"github.com/hindsight-go/hindsight/analyze/hb"
+	"github.com/hindsight-go/hindsight/analyze/naming"
 )
 
 // Bounds of what is kept of a recording. Beyond them prediction knows less and
@@ -104,11 +105,11 @@ type pair struct {
 // collector replays a recording and keeps what prediction needs.
 type collector struct {
 	*trace
+	*naming.Names
 	src       event.Source
 	collected bool
 	mode      hb.Mode
 	swaps     bool // a receive from a buffer may get what another send sent
-	names     *names
 	shared    *Sharing
 	pos       uint64
 
@@ -171,7 +172,7 @@ type wantedKey struct {
 func newCollector(src event.Source, mode hb.Mode, shared *Sharing) *collector {
 	return &collector{
 		trace: newTrace(),
-		src:   src, collected: src.Collected(), mode: mode, names: newNames(src), shared: shared,
+		src:   src, collected: src.Collected(), mode: mode, Names: naming.New(src), shared: shared,
 		hb: hb.New(mode, src.Collected()), released: map[int32]hb.Clock{},
 		quick:   map[quickKey]*spot{},
 		horizon: shared.horizon, sync: map[objectKey]*syncState{}, wanted: map[wantedKey]*access{},
@@ -225,7 +226,7 @@ func (c *collector) note(e *event.Event) {
 		return
 	}
 	for int(e.G) >= len(c.gnames) {
-		c.gnames = append(c.gnames, goroutineName(c.src, event.G(len(c.gnames))))
+		c.gnames = append(c.gnames, c.Goroutine(event.G(len(c.gnames))))
 	}
 	if a, ok := c.wanted[wantedKey{c.gnames[e.G], e.Index}]; ok {
 		*a = c.access(e)
@@ -579,14 +580,14 @@ func (c *collector) spot(a, b *past, w uint64, both uint8) *spot {
 // name, the pairs of two lines are tried together.
 func (c *collector) spots() []*spot {
 	type key struct {
-		object objectID
-		a, b   siteID
+		object naming.Object
+		a, b   naming.Line
 	}
 	byName := map[key]*spot{}
 	var out []*spot
 	for _, s := range c.order {
-		a, b := c.names.site(s.stacks[0]), c.names.site(s.stacks[1])
-		k := key{c.names.object(s.at, s.cycle), min(a, b), max(a, b)}
+		a, b := c.Line(s.stacks[0]), c.Line(s.stacks[1])
+		k := key{c.Names.Object(s.at, s.cycle), min(a, b), max(a, b)}
 		first := byName[k]
 		if first == nil {
 			byName[k] = s

@@ -5,6 +5,7 @@ import (
 
 	"github.com/hindsight-go/hindsight/analyze/event"
 	"github.com/hindsight-go/hindsight/analyze/hb"
+	"github.com/hindsight-go/hindsight/analyze/naming"
 	"github.com/hindsight-go/hindsight/analyze/witness"
 )
 
@@ -102,12 +103,12 @@ func (c *collector) claims() []*claim {
 	type key struct {
 		rule int
 		name string
-		a, b siteID
+		a, b naming.Line
 	}
 	byName := map[key]*claim{}
 	var out []*claim
 	for _, x := range c.misuse.order {
-		a, b := c.names.site(x.a), c.names.site(x.b)
+		a, b := c.Line(x.a), c.Line(x.b)
 		k := key{x.rule, c.src.SyncName(x.obj), min(a, b), max(a, b)}
 		first := byName[k]
 		if first == nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/hindsight-go/hindsight/analyze/event"
 	"github.com/hindsight-go/hindsight/analyze/finding"
 	"github.com/hindsight-go/hindsight/analyze/hb"
+	"github.com/hindsight-go/hindsight/analyze/naming"
 	"github.com/hindsight-go/hindsight/analyze/witness"
 )
 
@@ -81,7 +82,7 @@ type Report struct {
 // Run predicts from a recording. The races and findings that were observed in
 // it get witnesses as well, where they have one.
 func Run(src event.Source, races []finding.Race, findings []finding.Finding, o Options) (*Report, error) {
-	p := &predictor{src: src, opts: o, budget: cmp.Or(o.Budget, DefaultBudget(o.Level))}
+	p := &predictor{Names: naming.New(src), src: src, opts: o, budget: cmp.Or(o.Budget, DefaultBudget(o.Level))}
 	if err := p.collect(races, findings); err != nil {
 		return nil, err
 	}
@@ -97,6 +98,7 @@ func Run(src event.Source, races []finding.Race, findings []finding.Finding, o O
 }
 
 type predictor struct {
+	*naming.Names
 	src     event.Source
 	opts    Options
 	budget  uint64

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/hindsight-go/hindsight/analyze/event"
 	"github.com/hindsight-go/hindsight/analyze/finding"
 	"github.com/hindsight-go/hindsight/analyze/rule"
 	"github.com/hindsight-go/hindsight/analyze/witness"
@@ -82,7 +81,7 @@ func (p *predictor) race(q *quest, steps *finding.Steps) finding.Race {
 	a, b := &q.attempt.events[0], &q.attempt.events[1]
 	out := finding.Race{
 		Tier: "predicted", Witness: "checked", Kind: "read-write", Occurrences: uint64(len(q.attempts) + q.spot.more),
-		Object:   p.object(max(a.addr, b.addr), b.cycle),
+		Object:   p.Memory(max(a.addr, b.addr), b.cycle),
 		Accesses: [2]finding.Access{p.access(a), p.access(b)},
 		Steps:    steps,
 	}
@@ -132,62 +131,23 @@ func (p *predictor) misused(q *quest, steps *finding.Steps) finding.Finding {
 
 // deed is a short description of an event: "lock by g2 at a.go:4".
 func (p *predictor) deed(a *access) string {
-	s := a.verb() + " by " + goroutineName(p.src, a.g)
-	if f := p.site(a.stack); f.File != "" {
-		s += fmt.Sprintf(" at %s:%d", f.File[strings.LastIndexByte(f.File, '/')+1:], f.Line)
-	}
-	return s
-}
-
-func (p *predictor) site(st event.Stack) finding.Frame {
-	frames := p.src.Frames(st)
-	if len(frames) == 0 {
-		return finding.Frame{}
-	}
-	return finding.Frame(frames[event.Caller(frames)])
+	return a.verb() + " by " + p.Goroutine(a.g) + p.At(a.stack)
 }
 
 func (p *predictor) access(a *access) finding.Access {
 	g := p.src.Goroutine(a.g)
 	out := finding.Access{
-		Op: a.verb(), Goroutine: goroutineName(p.src, a.g), Event: a.index, Site: p.site(a.stack),
-		Stack: p.frames(a.stack), Created: p.frames(g.Created), Running: true,
+		Op: a.verb(), Goroutine: p.Goroutine(a.g), Event: a.index, Site: p.Site(a.stack),
+		Stack: p.Stack(a.stack), Created: p.Stack(g.Created), Running: true,
 	}
 	if p.c != nil {
 		out.Running = !p.c.ended[a.g]
 	}
 	if g.Parent >= 0 {
-		out.Creator = goroutineName(p.src, g.Parent)
+		out.Creator = p.Goroutine(g.Parent)
 	}
 	for _, l := range a.locks {
 		out.Locks = append(out.Locks, p.src.SyncName(l.obj))
-	}
-	return out
-}
-
-func (p *predictor) frames(st event.Stack) []finding.Frame {
-	in := p.src.Frames(st)
-	out := make([]finding.Frame, len(in))
-	for i, f := range in {
-		out[i] = finding.Frame(f)
-	}
-	return out
-}
-
-func (p *predictor) object(addr uint64, cycle uint32) finding.Object {
-	o := p.src.Object(addr, cycle)
-	out := finding.Object{Name: o.Name, Kind: o.Kind, Type: o.Type, Size: o.Size}
-	if out.Kind == "" {
-		out.Kind = "unknown"
-	}
-	if addr > o.Base && o.Base != 0 {
-		out.Offset = addr - o.Base
-	}
-	if o.Alloc != 0 {
-		out.Allocated = p.frames(o.Alloc)
-		if o.AllocG >= 0 {
-			out.AllocatedBy = goroutineName(p.src, o.AllocG)
-		}
 	}
 	return out
 }
@@ -198,11 +158,7 @@ func (p *predictor) label(a *access) string {
 	if isAtomic(a.op) || writes(a.op) || reads(a.op) {
 		name = p.src.Object(a.addr, a.cycle).Name
 	}
-	s := strings.TrimSpace(a.verb() + " " + name)
-	if f := p.site(a.stack); f.File != "" {
-		s += fmt.Sprintf(" at %s:%d", f.File[strings.LastIndexByte(f.File, '/')+1:], f.Line)
-	}
-	return s
+	return strings.TrimSpace(a.verb()+" "+name) + p.At(a.stack)
 }
 
 // assumptions are what a witness takes for granted.

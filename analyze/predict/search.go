@@ -172,6 +172,16 @@ func (p *predictor) thingAt(t *thing, key objectKey, base uint64) {
 	}
 }
 
+// number returns the number of a key, a new one if need be.
+func number[K comparable](m map[K]int32, key K) int32 {
+	n, ok := m[key]
+	if !ok {
+		n = int32(len(m))
+		m[key] = n
+	}
+	return n
+}
+
 // observe goes through the window as recorded, and notes what each move saw.
 func (w *window) observe(events []event.Event) {
 	s := w.start.clone()

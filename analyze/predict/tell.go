@@ -173,7 +173,7 @@ func (p *predictor) tell() (map[*quest]*finding.Steps, error) {
 		last[e.G] = *e
 		if e.Op == event.Go {
 			for _, s := range list[at[e.G]:] {
-				s.started = append(s.started, goroutineName(p.src, e.Child))
+				s.started = append(s.started, p.Goroutine(e.Child))
 			}
 		}
 	})
@@ -195,7 +195,7 @@ func (p *predictor) tell() (map[*quest]*finding.Steps, error) {
 func (p *predictor) words(q *quest, stretches []*stretch) *finding.Steps {
 	out := &finding.Steps{Steps: []finding.Step{}, Assumptions: p.assumptions(q)}
 	add := func(g event.G, index uint64, label string) {
-		out.Steps = append(out.Steps, finding.Step{Goroutine: goroutineName(p.src, g), Event: index, Label: label})
+		out.Steps = append(out.Steps, finding.Step{Goroutine: p.Goroutine(g), Event: index, Label: label})
 	}
 	started := map[string]bool{}
 	for _, s := range stretches {
