@@ -149,16 +149,7 @@ func (p *predictor) thingAt(t *thing, key objectKey, base uint64) {
 	o := &p.c.objects[s.id]
 	before := p.c.since(o.ops, base)
 	for _, i := range o.ops[:before] {
-		switch p.c.entries.at(i).op {
-		case event.Lock:
-			t.writer = true
-		case event.Unlock:
-			t.writer = false
-		case event.RLock:
-			t.readers++
-		case event.RUnlock:
-			t.readers--
-		}
+		t.lock(p.c.entries.at(i).op)
 	}
 	if key.kind == aChannel {
 		sent, got := p.c.since(o.sends, base), p.c.since(o.recvs, base)
@@ -169,6 +160,20 @@ func (p *predictor) thingAt(t *thing, key objectKey, base uint64) {
 	}
 	if before > 0 && key.kind == aGroup {
 		t.count = o.count[before-1]
+	}
+}
+
+// lock follows who holds a lock.
+func (t *thing) lock(op event.Op) {
+	switch op {
+	case event.Lock:
+		t.writer = true
+	case event.Unlock:
+		t.writer = false
+	case event.RLock:
+		t.readers++
+	case event.RUnlock:
+		t.readers--
 	}
 }
 
@@ -370,15 +375,8 @@ func (s *world) do(w *window, i int32) {
 		return
 	}
 	t := &s.objects[m.obj]
+	t.lock(m.op)
 	switch m.op {
-	case event.Lock:
-		t.writer = true
-	case event.Unlock:
-		t.writer = false
-	case event.RLock:
-		t.readers++
-	case event.RUnlock:
-		t.readers--
 	case event.Send:
 		if m.cap > 0 {
 			t.queue = append(slices.Clip(t.queue), i)

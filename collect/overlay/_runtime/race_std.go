@@ -45,30 +45,43 @@ func racechansg(sg *sudog, op uint8, c *hchan, slot uint) {
 //
 //go:nosplit
 func racechansend(c *hchan, sg *sudog, pc uintptr) {
-	pb, v := racechanboth(getg(), sg.g, c)
-	if pb != nil {
-		pb.reserved = v
-	}
-	racechanop(getg(), raceOpSend, c, c.recvx, pc)
-	if pb != nil {
-		pb.reserved = v + 2
-	}
+	gp := getg()
+	second := racereserve(c, gp, sg)
+	racechanop(gp, raceOpSend, c, c.recvx, pc)
+	second.next()
 	racechansg(sg, raceOpRecv, c, c.recvx)
 }
 
-// racechanboth takes two numbers at once for a send and its receive, if c has
-// no buffer: others may use the counter without c.lock.
+// racereserved are the numbers of a send and its receive.
+type racereserved struct {
+	pb    *raceproc
+	value uint64 // of the counter, for the second, bit 0 set
+}
+
+// racereserve takes the numbers of the two operations that gp and sg do next on
+// c, if c has no buffer: they must follow each other, and others may use the
+// counter without c.lock.
 //
 //go:nosplit
-func racechanboth(a, b *g, c *hchan) (*raceproc, uint64) {
+func racereserve(c *hchan, gp *g, sg *sudog) (r racereserved) {
 	pb := raceproce()
-	if c.dataqsiz != 0 || a.racectx == 0 || b.racectx == 0 || pb == nil {
-		return nil, 0
+	if c.dataqsiz != 0 || gp.racectx == 0 || sg.g.racectx == 0 || pb == nil {
+		return
 	}
 	counter := racecounter(raceSpaceChan, uintptr(unsafe.Pointer(c)))
 	v := lockcounter(counter)
 	counter.Store(v + 4)
-	return pb, v | 1
+	pb.reserved = v | 1
+	return racereserved{pb, v + 2 | 1}
+}
+
+// next gives the second operation its number.
+//
+//go:nosplit
+func (r racereserved) next() {
+	if r.pb != nil {
+		r.pb.reserved = r.value
+	}
 }
 
 // racechanrecv: the current goroutine receives, and sg waits to send. A buffer
@@ -76,19 +89,15 @@ func racechanboth(a, b *g, c *hchan) (*raceproc, uint64) {
 //
 //go:nosplit
 func racechanrecv(c *hchan, sg *sudog, pc uintptr) {
+	gp := getg()
 	if c.dataqsiz == 0 {
-		pb, v := racechanboth(getg(), sg.g, c)
-		if pb != nil {
-			pb.reserved = v
-		}
+		second := racereserve(c, gp, sg)
 		racechansg(sg, raceOpSend, c, 0)
-		if pb != nil {
-			pb.reserved = v + 2
-		}
-		racechanop(getg(), raceOpRecv, c, 0, pc)
+		second.next()
+		racechanop(gp, raceOpRecv, c, 0, pc)
 		return
 	}
-	racechanop(getg(), raceOpRecv, c, c.recvx, pc)
+	racechanop(gp, raceOpRecv, c, c.recvx, pc)
 	racechansg(sg, raceOpSend, c, c.recvx)
 }
 
