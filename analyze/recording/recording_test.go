@@ -2,10 +2,7 @@ package recording
 
 import (
 	"bytes"
-	"compress/gzip"
 	"fmt"
-	"io"
-	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -13,26 +10,8 @@ import (
 
 	"github.com/hindsight-go/hindsight/analyze/event"
 	"github.com/hindsight-go/hindsight/collect/record"
+	"github.com/hindsight-go/hindsight/collect/record/recorded"
 )
-
-// lostupdate is a recording of samples/lostupdate.
-func lostupdate(t testing.TB) []byte {
-	t.Helper()
-	f, err := os.Open("testdata/lostupdate.trace.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
 
 // A writer makes recordings by hand: one stream, or one for each goroutine, so
 // that a chunk of one can be taken away.
@@ -401,7 +380,7 @@ func TestExtent(t *testing.T) {
 
 // TestRecording reads a program's recording, whole and cut.
 func TestRecording(t *testing.T) {
-	b := lostupdate(t)
+	b := recorded.Lostupdate()
 	whole, rec := play(t, b)
 	if c := rec.Coverage(); !c.Complete {
 		t.Errorf("%+v", c)
@@ -423,7 +402,7 @@ func TestRecording(t *testing.T) {
 // FuzzRead reads and replays damaged and made-up recordings. Chunks of a mutated
 // one get their checksums anew, so that what is in them is reached.
 func FuzzRead(f *testing.F) {
-	whole := lostupdate(f)
+	whole := recorded.Lostupdate()
 	f.Add(whole, true)
 	f.Add(whole, false)
 	f.Add(whole[:len(whole)/2], false)

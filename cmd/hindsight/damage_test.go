@@ -15,26 +15,8 @@ import (
 	"testing"
 
 	"github.com/hindsight-go/hindsight/collect/record"
+	"github.com/hindsight-go/hindsight/collect/record/recorded"
 )
-
-// racyTrace is a recording of samples/lostupdate.
-func racyTrace(t testing.TB) []byte {
-	t.Helper()
-	f, err := os.Open("../../analyze/recording/testdata/lostupdate.trace.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
 
 // madeTrace is the recording of a made-up process, long enough to be damaged:
 // two goroutines take turns at a variable, each in many chunks of its own stream.
@@ -119,7 +101,7 @@ func (d *damaged) try(t *testing.T) (status int) {
 
 // TestNoTrace analyzes what is no recording.
 func TestNoTrace(t *testing.T) {
-	racy := racyTrace(t)
+	racy := recorded.Lostupdate()
 	files(t, map[string]string{"dir/x": ""})
 	var plain bytes.Buffer
 	if err := trace.Start(&plain); err != nil {
@@ -263,7 +245,7 @@ func TestDamaged(t *testing.T) {
 	if testing.Short() {
 		every *= 5
 	}
-	racy, early, clean := racyTrace(t), madeTrace(true), madeTrace(false)
+	racy, early, clean := recorded.Lostupdate(), madeTrace(true), madeTrace(false)
 	files(t, nil)
 	for _, d := range []damaged{
 		{"racy", racy, []int{exitFound}},
@@ -306,7 +288,7 @@ func TestDamaged(t *testing.T) {
 // TestGoodPart makes sure that a race before a cut is found: whatever is cut
 // off behind the chunks that hold it.
 func TestGoodPart(t *testing.T) {
-	racy := racyTrace(t)
+	racy := recorded.Lostupdate()
 	files(t, nil)
 	first := 0
 	for n := len(racy); n > 16; n -= 499 {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hindsight-go/hindsight/collect/record/recorded"
 	"golang.org/x/net/html"
 )
 
@@ -13,7 +14,7 @@ import (
 // elements that pages have, with the attributes that they have there, and that
 // the other formats are written.
 func FuzzPage(f *testing.F) {
-	trace := racyTrace(f)
+	trace := recorded.Lostupdate()
 	golden, err := os.ReadFile("../../report/testdata/races.html")
 	if err != nil {
 		f.Fatal(err)

@@ -37,7 +37,7 @@ func TestJobs(t *testing.T) {
 	var want string
 	for _, jobs := range []string{"1", "2", "7"} {
 		var out, notes strings.Builder
-		args := []string{"analyze", "--jobs", jobs, "--format", "json", "../../analyze/recording/testdata/lostupdate.trace.gz"}
+		args := []string{"analyze", "--jobs", jobs, "--format", "json", "../../collect/record/recorded/lostupdate.trace.gz"}
 		if status := run(args, strings.NewReader(""), &out, &notes); status != exitFound {
 			t.Fatalf("status %d\n%s", status, &notes)
 		}

@@ -2,7 +2,6 @@ package record
 
 import (
 	"bytes"
-	"compress/gzip"
 	"fmt"
 	"go/ast"
 	"go/constant"
@@ -10,13 +9,14 @@ import (
 	"go/parser"
 	"go/token"
 	"go/types"
-	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/hindsight-go/hindsight/collect/record/recorded"
 )
 
 // The recorder is part of package runtime: it cannot import this package, nor a
@@ -165,21 +165,9 @@ func main() {
 }
 
 // recorded returns the chunks of a program's recording.
-func recorded(t testing.TB) (chunks [][]byte) {
+func chunksOf(t testing.TB) (chunks [][]byte) {
 	t.Helper()
-	f, err := os.Open("../../analyze/recording/testdata/lostupdate.trace.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := recorded.Lostupdate()
 	for at := 0; ; {
 		i := bytes.Index(b[at:], []byte{'H', 'S', Version})
 		if i < 0 {
@@ -206,7 +194,7 @@ func recorded(t testing.TB) (chunks [][]byte) {
 func TestTwin(t *testing.T) {
 	encoders := make(map[uint32]*Encoder)
 	tags := make(map[byte]int)
-	for _, b := range recorded(t) {
+	for _, b := range chunksOf(t) {
 		c, err := Parse(b)
 		if err != nil {
 			t.Fatal(err)
