@@ -23,7 +23,7 @@ import (
 // copy of its trace where there is neither its binary nor its source.
 func TestServer(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "server")
-	if err := os.Rename(filepath.Join(bin, "racyserver"), binary); err != nil {
+	if err := os.Link(filepath.Join(bin, "racyserver"), binary); err != nil {
 		t.Fatal(err)
 	}
 	recorded := filepath.Join(t.TempDir(), "trace")
