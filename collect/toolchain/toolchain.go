@@ -2,7 +2,7 @@
 //
 // [Build], [Test] and [Run] take what go build, go test and go run take. The
 // compiler's race instrumentation is switched on without the race detector
-// (-tags race -gcflags=all=-race), package overlay binds it to the recorder, and
+// (-tags race,hindsight -gcflags=all=-race), package overlay binds it to the recorder, and
 // the link step is wrapped (-toolexec) by the running executable itself, whose
 // main function must call [Main] first.
 package toolchain
@@ -148,7 +148,7 @@ func prepare(o Options, anywhere bool) (*command, error) {
 		return nil, err
 	}
 
-	tags := "race"
+	tags := "race,hindsight"
 	if w, ok := both("tags").last("tags"); ok && w.value != "" {
 		// Spaces are an older way to separate tags.
 		tags = strings.Join(append(strings.FieldsFunc(w.value, func(r rune) bool { return r == ',' || r == ' ' }), tags), ",")

@@ -245,7 +245,7 @@ func TestMergedFlags(t *testing.T) {
 		t.Errorf("notes %q", notes)
 	}
 	for _, want := range []string{
-		"-race=false", "-tags=two,three,race",
+		"-race=false", "-tags=two,three,race,hindsight",
 		"-gcflags=all=" + instrumented, "-gcflags=-N -l " + instrumented, "-gcflags=net/...=-m " + instrumented,
 	} {
 		if !slices.Contains(c.ours, want) {
