@@ -22,8 +22,7 @@ type piece struct {
 	clock      hb.Clock
 	run        []event.Access // if not nil
 	addr, size uint64
-	g          event.G
-	t          hb.Time
+	epoch      hb.Epoch
 	cycle      uint32
 	kind       kind
 	cut        bool
@@ -93,7 +92,7 @@ func (c *checker) add(shard int, p *piece) {
 
 // runs tells of a run of plain accesses, split by shards.
 func (c *checker) runs(ep hb.Epoch, cycle uint32, clock *hb.Clock, parts [][]event.Access) {
-	p := piece{clock: *clock, g: ep.G, t: ep.T, cycle: cycle}
+	p := piece{clock: *clock, epoch: ep, cycle: cycle}
 	for i, run := range parts {
 		if len(run) > 0 {
 			p.run = run
@@ -104,7 +103,7 @@ func (c *checker) runs(ep hb.Epoch, cycle uint32, clock *hb.Clock, parts [][]eve
 
 // access tells of one access.
 func (c *checker) access(ep hb.Epoch, cycle uint32, clock *hb.Clock, kd kind, addr, size uint64) {
-	p := piece{clock: *clock, g: ep.G, t: ep.T, cycle: cycle, kind: kd}
+	p := piece{clock: *clock, epoch: ep, cycle: cycle, kind: kd}
 	event.Split(addr, size, func(addr, size uint64) {
 		p.addr, p.size = addr, size
 		c.add(event.Shard(addr, len(c.shards)), &p)

@@ -415,7 +415,7 @@ func (d *detector) findPairs() error {
 			}
 			a := taken(e)
 			a.addr, a.size = addr, size
-			p.access(a, kd, ep.T, c, k.rule, k.obj)
+			p.access(a, kd, ep, c, k.rule, k.obj)
 		}, func(addr, size uint64, cycle uint32) {
 			if !d.collected {
 				masks(addr, size, func(w uint64, mask uint8) { p.cut(w, mask, cycle) })

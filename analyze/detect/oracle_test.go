@@ -344,6 +344,9 @@ func compare(t *testing.T, text string, src event.Source, mode hb.Mode, jobs ...
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := os.MkdirAll("testdata", 0o777); err != nil {
+		t.Error(err)
+	}
 	name := fmt.Sprintf("testdata/differ-%08x.hbt", crc32.ChecksumIEEE([]byte(text)))
 	if err := os.WriteFile(name, []byte(text), 0o666); err != nil {
 		t.Error(err)

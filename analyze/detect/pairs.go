@@ -72,6 +72,7 @@ type seriesKey struct {
 type series struct {
 	seriesKey
 	kind  kind
+	slot  hb.Slot
 	steps []step
 	seen  uint64 // number of the last access compared with this series
 }
@@ -159,10 +160,10 @@ func (p *pairs) touches(addr, size uint64) bool {
 	return found
 }
 
-// access compares an access in segment t, of a goroutine with clock c, with
+// access compares an access in a segment, of a goroutine with clock c, with
 // all before it and adds it. A rule other than 0 makes it a check of the
 // primitive obj.
-func (p *pairs) access(a access, kd kind, t hb.Time, c *hb.Clock, rule uint8, obj event.Obj) {
+func (p *pairs) access(a access, kd kind, ep hb.Epoch, c *hb.Clock, rule uint8, obj event.Obj) {
 	site := p.names.Line(a.stack)
 	masks(a.addr, a.size, func(w uint64, mask uint8) {
 		x := p.words[w]
@@ -192,13 +193,13 @@ func (p *pairs) access(a access, kd kind, t hb.Time, c *hb.Clock, rule uint8, ob
 			}
 		}
 	})
-	p.add(a, kd, t, site, rule)
+	p.add(a, kd, ep, site, rule)
 }
 
 // compare compares an access with a series that has the byte at in common with
 // it, and reports whether some of it is unordered with the access.
 func (p *pairs) compare(a *access, kd kind, site naming.Line, c *hb.Clock, s *series, at uint64, rule uint8, obj event.Obj) bool {
-	known := c.At(s.g)
+	known := c.At(s.slot)
 	last := len(s.steps) - 1
 	var i int
 	switch {
@@ -275,11 +276,11 @@ func (r *race) add(writes bool, count uint64, a *access, last moment, b *access,
 	}
 }
 
-func (p *pairs) add(a access, kd kind, t hb.Time, site naming.Line, rule uint8) {
+func (p *pairs) add(a access, kd kind, ep hb.Epoch, site naming.Line, rule uint8) {
 	key := seriesKey{a.g, a.op, rule, site, a.cycle, a.addr, a.size}
 	s := p.series[key]
 	if s == nil {
-		s = &series{seriesKey: key, kind: kd}
+		s = &series{seriesKey: key, kind: kd, slot: ep.Slot}
 		p.series[key] = s
 		masks(a.addr, a.size, func(w uint64, mask uint8) {
 			if x := p.words[w]; x != nil && x.racy&mask != 0 {
@@ -288,7 +289,7 @@ func (p *pairs) add(a access, kd kind, t hb.Time, site naming.Line, rule uint8) 
 		})
 	}
 	now := moment{a.seq, a.index}
-	if n := len(s.steps); n > 0 && s.steps[n-1].t == t {
+	if n := len(s.steps); n > 0 && s.steps[n-1].t == ep.T {
 		s.steps[n-1].total++
 		s.steps[n-1].last = now
 		return
@@ -297,7 +298,7 @@ func (p *pairs) add(a access, kd kind, t hb.Time, site naming.Line, rule uint8) 
 	if n := len(s.steps); n > 0 {
 		total = s.steps[n-1].total
 	}
-	s.steps = append(s.steps, step{t, total + 1, a, now})
+	s.steps = append(s.steps, step{ep.T, total + 1, a, now})
 }
 
 // add adds a series to its group.

@@ -28,6 +28,7 @@ var mixes = []mix{
 	{"generic", 9, map[string]int{"sync": 6, "io": 3, "go": 2}},
 	{"lives", 9, map[string]int{"life": 5, "sync": 3, "go": 2}},
 	{"many", 6, map[string]int{"go": 10, "group": 3, "lock": 2, "end": 2}},
+	{"short lives", 12, map[string]int{"go": 10, "leave": 8, "group": 2, "sync": 2}},
 	{"all", 12, map[string]int{
 		"lock": 3, "rlock": 2, "chan": 3, "pair": 2, "close": 1, "group": 3, "once": 2, "cond": 2, "flag": 2,
 		"sync": 3, "io": 1, "life": 2, "go": 3, "end": 1,
@@ -70,10 +71,10 @@ func (p *generator) script(t *testing.T) (string, *script.Script) {
 	}
 	p.most = 2 + p.IntN(4)
 	n := 8 + p.IntN(50)
-	switch p.IntN(40) {
-	case 0:
+	switch k := p.IntN(40); {
+	case k == 0:
 		p.most, n = 200, 450
-	case 1, 2:
+	case k < 3, p.name == "short lives":
 		p.most, n = 30, 150
 	}
 	if p.recorded {
@@ -129,6 +130,23 @@ func (p *generator) step() {
 	case "end":
 		if g != "g0" {
 			p.ended[g] = true
+			p.do(g, "end")
+		}
+	case "leave": // its last release is soon learned of
+		if g != "g0" {
+			p.ended[g] = true
+			switch by := p.pick(p.gs...); {
+			case p.ended[by]:
+			case p.IntN(2) == 0:
+				p.do(g, "release-merge l")
+				p.do(by, "acquire l")
+			case p.count > 0:
+				p.count--
+				p.do(g, "done w")
+				if p.count == 0 {
+					p.do(by, "wait w")
+				}
+			}
 			p.do(g, "end")
 		}
 	case "lock":

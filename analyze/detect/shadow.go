@@ -56,8 +56,7 @@ func (k kind) writes() bool { return k != read && k != atomicRead }
 
 // past is an access that may still turn out to be unordered with a later one.
 type past struct {
-	g     event.G
-	t     hb.Time
+	hb.Epoch
 	cycle uint32
 	mask  uint8 // bytes of the word
 	kind  kind
@@ -90,8 +89,7 @@ type shadow struct {
 
 	// The segment that accesses are being made in, its clock and cycle.
 	cur   *segment
-	g     event.G
-	t     hb.Time
+	epoch hb.Epoch
 	cycle uint32
 	clock *hb.Clock
 
@@ -135,13 +133,12 @@ type cachedPage struct {
 
 // epoch is what the accesses of one kind in one segment and cycle have in common.
 type epoch struct {
-	g     event.G
-	t     hb.Time
+	hb.Epoch
 	cycle uint32
 	kind  kind
 }
 
-// segment is a goroutine's last, with the numbers of its epochs.
+// segment is a slot's last, with the numbers of its epochs.
 type segment struct {
 	t     hb.Time
 	cycle uint32
@@ -154,7 +151,7 @@ type cell struct {
 }
 
 // crowd is a word that many goroutines access, none of them ordered. Accesses
-// are kept by kind, and those of one goroutine found by a map, so that a
+// are kept by kind, and those of one slot found by a map, so that a
 // hundred thousand readers are not compared with each other.
 type crowd [free + 1]struct {
 	list  []past
@@ -163,7 +160,7 @@ type crowd [free + 1]struct {
 }
 
 type crowdKey struct {
-	g    event.G
+	slot hb.Slot
 	mask uint8
 }
 
@@ -182,7 +179,7 @@ func (s *shadow) apply(p *piece) {
 		s.cut(p.addr, p.size, p.cycle)
 		return
 	}
-	s.begin(p.g, p.t, p.cycle, &p.clock)
+	s.begin(p.epoch, p.cycle, &p.clock)
 	if p.run == nil {
 		s.access(p.addr, p.size, p.kind)
 		return
@@ -228,17 +225,17 @@ func (s *shadow) made(at *[2]uint32, mask uint8, kd kind) bool {
 }
 
 // begin says in which segment, cycle and with which clock accesses are made.
-func (s *shadow) begin(g event.G, t hb.Time, cycle uint32, clock *hb.Clock) {
-	s.g, s.t, s.cycle, s.clock = g, t, cycle, clock
+func (s *shadow) begin(ep hb.Epoch, cycle uint32, clock *hb.Clock) {
+	s.epoch, s.cycle, s.clock = ep, cycle, clock
 	if len(s.spareID) < 8 && len(s.epochs)+8 > s.limit {
 		s.sweepEpochs()
 	}
-	for int(g) >= len(s.now) {
+	for int(ep.Slot) >= len(s.now) {
 		s.now = append(s.now, segment{})
 	}
-	s.cur = &s.now[g]
-	if s.cur.t != t || s.cur.cycle != cycle {
-		*s.cur = segment{t: t, cycle: cycle}
+	s.cur = &s.now[ep.Slot]
+	if s.cur.t != ep.T || s.cur.cycle != cycle {
+		*s.cur = segment{t: ep.T, cycle: cycle}
 	}
 }
 
@@ -246,7 +243,7 @@ func (s *shadow) begin(g event.G, t hb.Time, cycle uint32, clock *hb.Clock) {
 func (s *shadow) id(kd kind) uint32 {
 	id := s.cur.ids[kd]
 	if id == 0 {
-		e := epoch{s.g, s.t, s.cycle, kd}
+		e := epoch{s.epoch, s.cycle, kd}
 		if n := len(s.spareID); n > 0 {
 			id = s.spareID[n-1]
 			s.spareID = s.spareID[:n-1]
@@ -372,7 +369,7 @@ func (s *shadow) access(addr, size uint64, kd kind) {
 func (s *shadow) accessWord(w uint64, at *[2]uint32, mask uint8, kd kind) {
 	x, y := at[0], at[1]
 	if x == listed {
-		s.accessList(w, &at[1], past{s.g, s.t, s.cycle, mask, kd}, s.clock)
+		s.accessList(w, &at[1], past{s.epoch, s.cycle, mask, kd}, s.clock)
 		return
 	}
 	if s.made(at, mask, kd) {
@@ -388,14 +385,14 @@ func (s *shadow) accessWord(w uint64, at *[2]uint32, mask uint8, kd kind) {
 			continue
 		}
 		e := &s.epochs[v&entryID]
-		if e.g == s.g && e.t == s.t && mask&^bytes == 0 && 1<<kd&covered[e.kind] != 0 && e.kind != free {
+		if e.Epoch == s.epoch && mask&^bytes == 0 && 1<<kd&covered[e.kind] != 0 && e.kind != free {
 			// Nothing new, but it now belongs to the newer life.
 			if known = true; e.cycle != s.cycle {
 				both[i] = uint32(bytes)<<entryBytes | s.id(e.kind)
 			}
 			continue
 		}
-		before := e.g == s.g || e.t <= s.clock.At(e.g)
+		before := e.Slot == s.epoch.Slot || s.clock.Knows(e.Epoch)
 		if !before && 1<<e.kind&conflicts[kd] != 0 || before && e.kind == free {
 			racy |= common
 		}
@@ -410,7 +407,7 @@ func (s *shadow) accessWord(w uint64, at *[2]uint32, mask uint8, kd kind) {
 	if racy != 0 {
 		s.list(at)
 		s.flag(w, &at[1], racy)
-		s.accessList(w, &at[1], past{s.g, s.t, s.cycle, mask, kd}, s.clock)
+		s.accessList(w, &at[1], past{s.epoch, s.cycle, mask, kd}, s.clock)
 		return
 	}
 	if known {
@@ -424,7 +421,7 @@ func (s *shadow) accessWord(w uint64, at *[2]uint32, mask uint8, kd kind) {
 		}
 	}
 	s.list(at)
-	s.accessList(w, &at[1], past{s.g, s.t, s.cycle, mask, kd}, s.clock)
+	s.accessList(w, &at[1], past{s.epoch, s.cycle, mask, kd}, s.clock)
 }
 
 // list makes a list of a word's entries.
@@ -438,7 +435,7 @@ func (s *shadow) list(at *[2]uint32) {
 		if v != 0 {
 			e := &s.epochs[v&entryID]
 			i := s.take()
-			*s.cell(i) = cell{past{e.g, e.t, e.cycle, uint8(v >> entryBytes), e.kind}, at[1]}
+			*s.cell(i) = cell{past{e.Epoch, e.cycle, uint8(v >> entryBytes), e.kind}, at[1]}
 			at[1] = i
 		}
 	}
@@ -463,7 +460,7 @@ func (s *shadow) accessList(w uint64, at *uint32, a past, c *hb.Clock) {
 	for prev, i := uint32(0), first; i != 0; {
 		e := s.cell(i)
 		next := e.next
-		if e.g == a.g && e.t == a.t {
+		if e.Epoch == a.Epoch {
 			if e.mask|a.mask == e.mask && 1<<a.kind&covered[e.kind] != 0 && e.kind != free {
 				// Nothing new: what conflicts with it was found when the cell was
 				// made, or since then. But it now belongs to the newer life, and
@@ -487,11 +484,11 @@ func (s *shadow) accessList(w uint64, at *uint32, a past, c *hb.Clock) {
 			continue
 		}
 		against := 1<<e.kind&conflicts[a.kind] != 0
-		if !against && e.g != a.g && e.kind != free && n < manyCells/2 {
+		if !against && e.Slot != a.Slot && e.kind != free && n < manyCells/2 {
 			prev, i, n = i, next, n+1 // of no interest; whether it is covered can be found out later
 			continue
 		}
-		before := e.g == a.g || e.t <= c.At(e.g)
+		before := e.Slot == a.Slot || c.Knows(e.Epoch)
 		if !before && against || before && e.kind == free {
 			racy |= both
 		}
@@ -564,9 +561,9 @@ func (k *crowd) add(a past) {
 	if of.index == nil {
 		of.index = map[crowdKey]int{}
 	}
-	key := crowdKey{a.g, a.mask}
+	key := crowdKey{a.Slot, a.mask}
 	if i, ok := of.index[key]; ok {
-		of.list[i] = a // same goroutine, later: covers the one before
+		of.list[i] = a // same slot, later: covers the one before
 		return
 	}
 	of.index[key] = len(of.list)
@@ -587,7 +584,7 @@ func (k *crowd) access(a past, c *hb.Clock) (racy uint8) {
 			if both == 0 {
 				return
 			}
-			before := e.g == a.g || e.t <= c.At(e.g)
+			before := e.Slot == a.Slot || c.Knows(e.Epoch)
 			if against && !before || before && e.kind == free {
 				racy |= both
 			}
@@ -622,7 +619,7 @@ func (k *crowd) sweep(kd int, f func(*past)) {
 	}
 	clear(of.index)
 	for i, e := range kept {
-		of.index[crowdKey{e.g, e.mask}] = i
+		of.index[crowdKey{e.Slot, e.mask}] = i
 	}
 }
 

@@ -69,9 +69,11 @@ func TestManyGoroutines(t *testing.T) {
 	}
 	s := New(Model, true)
 	wg := event.Obj{Addr: 8}
+	begun := make([]Epoch, n+1)
 	for i := 1; i <= n; i++ {
 		g := event.G(i)
 		s.Apply(&event.Event{Op: event.Go, Child: g})
+		begun[i] = s.Epoch(g)
 		s.Apply(&event.Event{Op: event.Add, N: -1, G: g, Obj: wg})
 	}
 	for i := 1; i <= n; i++ {
@@ -79,7 +81,7 @@ func TestManyGoroutines(t *testing.T) {
 	}
 	s.Apply(&event.Event{Op: event.Wait, Obj: wg})
 	for i := 1; i <= n; i++ {
-		if !Before(Epoch{event.G(i), 1}, s.Clock(0)) {
+		if !s.Clock(0).Knows(begun[i]) {
 			t.Fatalf("goroutine %d is not known", i)
 		}
 	}

@@ -87,13 +87,16 @@ type State struct {
 	mode      Mode
 	collected bool
 	gs        []goroutine
+	slots     Slot      // that have ever been given
+	ended     []event.G // whose slots others may take, a queue
 	objects   map[event.Obj]*object
 	memory    Index[event.Obj]
 	tracer    Tracer
 }
 
 type goroutine struct {
-	clock Clock
+	clock Clock // zero before it has begun, and when another has its slot
+	asked Time  // the last segment that Epoch told of
 }
 
 // release is the clock of an object: what has been released to it.
@@ -138,14 +141,29 @@ func (s *State) Trace(t Tracer) { s.tracer = t }
 // Clock returns the clock of goroutine g. It is valid until the next Apply.
 func (s *State) Clock(g event.G) *Clock { return &s.goroutine(g).clock }
 
-// Epoch returns the segment that goroutine g is in.
-func (s *State) Epoch(g event.G) Epoch { return Epoch{g, s.goroutine(g).clock.t} }
+// Epoch returns the segment that goroutine g is in. Whoever calls it does so for
+// something that g does now, and may compare the segment with clocks from now on.
+func (s *State) Epoch(g event.G) Epoch {
+	x := s.goroutine(g)
+	x.asked = x.clock.t
+	return x.clock.Epoch()
+}
 
+// goroutine returns the state of g, which has a slot of its own if it has none yet.
 func (s *State) goroutine(g event.G) *goroutine {
-	for int(g) >= len(s.gs) {
-		s.gs = append(s.gs, goroutine{Clock{g: event.G(len(s.gs)), t: 1, exact: true}})
+	s.grow(g)
+	x := &s.gs[g]
+	if x.clock.t == 0 {
+		x.clock = NewClock(s.slots)
+		s.slots++
 	}
-	return &s.gs[g]
+	return x
+}
+
+func (s *State) grow(g event.G) {
+	for int(g) >= len(s.gs) {
+		s.gs = append(s.gs, goroutine{})
+	}
 }
 
 // inMemory says which spaces are addresses of memory that can be freed.
@@ -224,7 +242,7 @@ func (s *State) Apply(e *event.Event) {
 	case event.Go:
 		s.start(e)
 	case event.End:
-		s.Clock(e.G).tree = tree{} // nobody will ask again
+		s.end(e.G)
 
 	case event.Lock:
 		o := s.object(e.Obj, e.Cycle)
@@ -280,8 +298,9 @@ func (s *State) start(e *event.Event) {
 	if e.Child < 0 || e.Child == e.G {
 		return
 	}
-	s.goroutine(e.Child) // may move s.gs
+	s.grow(max(e.G, e.Child))
 	c := s.Clock(e.G)
+	s.reuse(e.Child, c)
 	s.Clock(e.Child).join(c)
 	c.t++
 	if s.tracer != nil {

@@ -1,6 +1,6 @@
 package hb
 
-// A tree is an immutable array of times, indexed by goroutine: fan-out 32,
+// A tree is an immutable array of times, indexed by slot: fan-out 32,
 // absent parts are zero. A change copies the path to the leaf and shares the
 // rest, so two trees with a common past are compared by pointer where they agree.
 type tree struct {
@@ -149,16 +149,16 @@ func join(a, b *node, h uint32) *node {
 }
 
 func joinLeaf(a, b *node) *node {
-	asA, asB := true, true
+	var less, greater uint64 // if some element of a is, the top bit is set
 	for i, x := range a.time {
 		y := b.time[i]
-		asA = asA && x >= y
-		asB = asB && y >= x
+		less |= uint64(x) - uint64(y)
+		greater |= uint64(y) - uint64(x)
 	}
 	switch {
-	case asA:
+	case less>>63 == 0:
 		return a
-	case asB:
+	case greater>>63 == 0:
 		return b
 	}
 	n := newLeaf()

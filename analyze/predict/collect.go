@@ -51,7 +51,8 @@ type past struct {
 	g                event.G
 	size             uint32
 	cycle            uint32
-	must, seen       hb.Time // segments in the order that every schedule keeps, and in happens-before
+	must             hb.Time  // its segment in the order that every schedule keeps
+	seen             hb.Epoch // and in happens-before
 	locks            lockset
 	op               event.Op
 	mask             uint8
@@ -205,7 +206,7 @@ func (c *collector) add(e *event.Event, pos uint64) {
 		c.waits[e.G] = 0
 	}
 	if e.Op == event.End {
-		c.must[e.G] = hb.NewClock(e.G) // what it knew is not asked for any more
+		c.must[e.G] = hb.NewClock(hb.Slot(e.G)) // what it knew is not asked for any more
 	}
 }
 
@@ -216,7 +217,7 @@ func (c *collector) grow(g event.G) {
 		c.held = append(c.held, 0)
 		c.ended = append(c.ended, false)
 		c.waits = append(c.waits, 0)
-		c.must = append(c.must, hb.NewClock(event.G(len(c.must))))
+		c.must = append(c.must, hb.NewClock(hb.Slot(len(c.must))))
 	}
 }
 
@@ -294,7 +295,7 @@ func (c *collector) memoryAccess(e *event.Event) {
 	}
 	a := past{
 		op: e.Op, g: e.G, index: e.Index, pos: c.pos, addr: e.Addr, size: uint32(min(e.Size, math.MaxUint32)), cycle: e.Cycle,
-		stack: e.Stack, locks: c.held[e.G], must: c.must[e.G].Epoch().T, seen: c.hb.Epoch(e.G).T,
+		stack: e.Stack, locks: c.held[e.G], must: c.must[e.G].Epoch().T, seen: c.hb.Epoch(e.G),
 	}
 	if atomic {
 		c.hb.Apply(e)
@@ -521,14 +522,14 @@ func (c *collector) compare(x *word, w uint64, b past) {
 		if both == 0 || !conflict(a.op, b.op) {
 			continue
 		}
-		if a.seen > seen.At(a.g) {
+		if !seen.Knows(a.seen) {
 			x.racy |= both
 			if s := c.spot(a, &b, w, both); s != nil {
 				s.observed = true
 			}
 			continue
 		}
-		if a.must <= must.At(a.g) || a.locks != 0 && b.locks != 0 && guarded(c.locks.list(a.locks), c.locks.list(b.locks)) {
+		if must.Knows(hb.Epoch{Slot: hb.Slot(a.g), T: a.must}) || a.locks != 0 && b.locks != 0 && guarded(c.locks.list(a.locks), c.locks.list(b.locks)) {
 			continue
 		}
 		if s := c.spot(a, &b, w, both); s != nil && !s.observed {

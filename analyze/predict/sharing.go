@@ -154,7 +154,7 @@ func (s *Sharing) Run(g event.G, cycle uint32, n uint64, parts [][]event.Access)
 
 func (s *Sharing) grow(g event.G) {
 	for int(g) >= len(s.must) {
-		s.must = append(s.must, hb.NewClock(event.G(len(s.must))))
+		s.must = append(s.must, hb.NewClock(hb.Slot(len(s.must))))
 		s.now = append(s.now, 0)
 	}
 }
@@ -200,7 +200,7 @@ func (s *Sharing) order(e *event.Event) {
 	case event.Close, event.OnceDone, event.Release:
 		s.tell(e)
 	case event.End:
-		*m = hb.NewClock(e.G) // what it knew is not asked for any more
+		*m = hb.NewClock(hb.Slot(e.G)) // what it knew is not asked for any more
 	}
 }
 
@@ -303,7 +303,7 @@ func (s *Sharing) touch(u *touched, w uint64, id uint32, clock *hb.Clock, write 
 // ordered reports whether a segment comes before a goroutine's clock.
 func (s *Sharing) ordered(id uint32, clock *hb.Clock) bool {
 	x := &s.segments[id]
-	return id == 0 || x.t <= clock.At(x.g)
+	return id == 0 || x.t <= clock.At(hb.Slot(x.g))
 }
 
 // page returns the page number n of what is found.
