@@ -120,6 +120,29 @@ else 65 if a recording allows no verdict; else 0.`,
 			flags: reportFlags,
 		},
 		{
+			name: "record", synopsis: "[flags] URL|FILE", run: runRecord,
+			short: "have a running service record itself, and report its races",
+			long: `
+Record asks a running service for a trace of the next seconds, keeps it, and analyzes
+it as "hindsight analyze" does.
+
+	hindsight record --seconds=10 localhost:6060
+	hindsight record --header='Authorization: Bearer TOKEN' https://shop.example.com/ops
+	hindsight record --trace=shop.trace http://localhost:6060/debug/hindsight/flight
+
+The service is a host and port, or an address below which it serves
+/debug/hindsight/ (package collect of hindsight) or /debug/pprof/ (net/http/pprof);
+they are tried in this order. An address that ends in /trace or /flight is taken as it
+is. Of a program that "hindsight build" built the trace holds its memory accesses, of
+one that uses package collect what it annotates, of any other its scheduling only.
+
+An interrupt ends the recording: what has arrived is kept and analyzed, as it is
+when the connection breaks. Redirects are not followed. A file is analyzed.
+
+The exit status is that of analyze, or 1 if no trace came.`,
+			flags: slices.Concat(fetchFlags, reportFlags),
+		},
+		{
 			name: "graph", synopsis: "[flags] TRACE", run: runGraph,
 			short: "draw the happens-before graph of a small recording",
 			long: `
@@ -228,16 +251,8 @@ Man prints the manual page: everything that help tells, in one text.
 	}
 }
 
-// laterCommands have been promised but cannot be used yet.
-var laterCommands = []string{"record"}
-
 // commandNamed finds a command; nil if there is none.
 func commandNamed(name string) *command {
-	if slices.Contains(laterCommands, name) {
-		return &command{name: name, run: func(*app, []string) (int, error) {
-			return 0, usage("%s is not available yet", name)
-		}}
-	}
 	for _, c := range commands {
 		if c.name == name {
 			return c
@@ -305,7 +320,7 @@ func runHelp(a *app, args []string) (int, error) {
 	case 0:
 		return exitClean, writeHelp(a.stdout)
 	case 1:
-		if c := commandNamed(args[0]); c != nil && c.short != "" {
+		if c := commandNamed(args[0]); c != nil {
 			return exitClean, c.writeHelp(a.stdout)
 		}
 		return 0, usage("unknown command %q", args[0])

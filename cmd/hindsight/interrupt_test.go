@@ -5,12 +5,17 @@ package main
 import (
 	"bufio"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
+
+	"github.com/hindsight-go/hindsight/collect/record/recorded"
 )
 
 // An interrupt in the middle of a long recording ends the analysis of it: the
@@ -77,5 +82,58 @@ func TestInterruptInTheMiddle(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// An interrupt ends a recording of a service: what has arrived is kept and analyzed.
+func TestInterruptedRecord(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	trace := recorded.Lostupdate()
+	sent := make(chan bool)
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/debug/hindsight/mute/trace" {
+			w.Write(trace[:len(trace)*9/10])
+			http.NewResponseController(w).Flush()
+		}
+		sent <- true
+		<-r.Context().Done()
+	}))
+	defer service.Close()
+	for _, at := range []string{"/debug/hindsight/trace", "/debug/hindsight/mute/trace"} {
+		dir := t.TempDir()
+		kept := filepath.Join(dir, "kept")
+		cmd := exec.Command(self, "record", "--seconds=3600", "--trace="+kept, service.URL+at)
+		cmd.Env = append(os.Environ(), asHindsight+"=1", "TMPDIR="+dir)
+		var out, errs strings.Builder
+		cmd.Stdout, cmd.Stderr = &out, &errs
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		<-sent
+		mute := strings.Contains(at, "mute")
+		for !mute { // until all has been written that was sent
+			if info, err := os.Stat(kept); err == nil && info.Size() == int64(len(trace)*9/10) {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+			t.Fatal(err)
+		}
+		cmd.Wait()
+		status := cmd.ProcessState.ExitCode()
+		if mute {
+			if _, err := os.Stat(kept); status != exitFailed || err == nil || !strings.Contains(errs.String(), "interrupted") {
+				t.Errorf("nothing sent: status %d, %v\n%s", status, err, &errs)
+			}
+			continue
+		}
+		want, text, _ := call("", "analyze", kept)
+		if status != want || out.String() != text || !strings.Contains(errs.String(), "interrupted\nWhat has arrived is kept as ") {
+			t.Errorf("status %d, want %d\n%s%s", status, want, &out, &errs)
+		}
 	}
 }

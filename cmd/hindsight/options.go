@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hindsight-go/hindsight/analyze/hb"
 	"github.com/hindsight-go/hindsight/analyze/predict"
@@ -33,11 +35,20 @@ type options struct {
 	maxSize  size
 	split    bool
 	race     string
+
+	// Of record.
+	seconds   float64
+	headers   []string
+	cert, key string
+	caCert    string
+	timeout   time.Duration
+	maxTrace  size
 }
 
 // Flags that commands share.
 var (
 	recordFlags = []string{"trace", "packages", "record"}
+	fetchFlags  = []string{"seconds", "trace", "max-trace", "timeout", "header", "cert", "key", "cacert"}
 	reportFlags = slices.Concat([]string{"format", "output", "order", "predict", "predict-strict", "predict-budget", "source", "jobs"}, outputFlags)
 	outputFlags = []string{"suppress", "baseline", "redact", "max-size", "split"}
 )
@@ -71,7 +82,11 @@ func (o *options) define(flags *pflag.FlagSet, c *command) {
 		case "record":
 			flags.StringVar(&o.record, name, "shared", "`MODE` of recording: shared (in long recordings an access is recorded once between two synchronizations, whatever line makes it) or full")
 		case "trace":
-			flags.StringVar(&o.trace, name, "", "keep the trace as `FILE`, those of further processes as FILE.PID")
+			text := "keep the trace as `FILE`, those of further processes as FILE.PID"
+			if c.name == "record" {
+				text = "keep the trace as `FILE` (default: HOST-DATE-TIME.trace in the working directory)"
+			}
+			flags.StringVar(&o.trace, name, "", text)
 		case "suppress":
 			flags.StringArrayVar(&o.suppress, name, nil, "list apart what the suppressions in `FILE` name; may be given again")
 		case "baseline":
@@ -85,6 +100,21 @@ func (o *options) define(flags *pflag.FlagSet, c *command) {
 			flags.BoolVar(&o.split, name, false, "write what does not fit on a page to further ones: FILE-2.html and so on")
 		case "race":
 			flags.StringVar(&o.race, name, "", "draw what lies around the race of this `ID` only")
+		case "seconds":
+			flags.Float64Var(&o.seconds, name, 5, "record for `N` seconds")
+		case "max-trace":
+			o.maxTrace = 1 << 30
+			flags.Var(&o.maxTrace, name, "fetch at most `SIZE` of a trace; 0 is no limit")
+		case "timeout":
+			flags.DurationVar(&o.timeout, name, 30*time.Second, "give up when a service is silent for this `TIME` beyond what it records")
+		case "header":
+			flags.StringArrayVar(&o.headers, name, nil, "send a `HEADER`, 'NAME: VALUE', with the request; may be given again")
+		case "cert":
+			flags.StringVar(&o.cert, name, "", "show the service the certificate in `FILE`; needs --key")
+		case "key":
+			flags.StringVar(&o.key, name, "", "the certificate's private key is in `FILE`")
+		case "cacert":
+			flags.StringVar(&o.caCert, name, "", "trust services whose certificate an authority in `FILE` has signed, and no others")
 		case "packages":
 			flags.StringSliceVar(&o.packages, name, nil, "record memory accesses only in packages that match a `PATTERN,...`")
 		}
@@ -129,6 +159,28 @@ func (o *options) check() error {
 	}
 	return nil
 }
+
+// checkFetch refuses values that record does not accept.
+func (o *options) checkFetch() error {
+	if !(o.seconds > 0 && o.seconds <= maxSeconds) { // not a number, either
+		return usage("--seconds=%v: want a number above 0 and at most %d", o.seconds, maxSeconds)
+	}
+	if o.timeout <= 0 {
+		return usage("--timeout=%v: want a time such as 30s or 2m", o.timeout)
+	}
+	if (o.cert == "") != (o.key == "") {
+		return usage("--cert and --key belong together")
+	}
+	for _, h := range o.headers {
+		if !headerForm.MatchString(h) {
+			return usage("--header: want 'NAME: VALUE'") // which may be a secret
+		}
+	}
+	return nil
+}
+
+// headerForm is a header: its name is a token of RFC 9110, its value on one line.
+var headerForm = regexp.MustCompile("^[0-9A-Za-z!#$%&'*+.^_`|~-]+:[^\\x00-\\x08\\x0a-\\x1f\\x7f]*$")
 
 // reportFormat decides the format of a report; standard is that of an output
 // that decides nothing.
@@ -216,6 +268,9 @@ func (s *size) Set(text string) error {
 }
 
 func (s *size) String() string {
+	if *s > 0 && *s%(1<<30) == 0 {
+		return fmt.Sprintf("%dGiB", *s>>30)
+	}
 	if *s > 0 && *s%(1<<20) == 0 {
 		return fmt.Sprintf("%dMiB", *s>>20)
 	}
