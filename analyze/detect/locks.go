@@ -6,6 +6,9 @@ import (
 	"github.com/hindsight-go/hindsight/analyze/event"
 )
 
+// maxHeld is how many locks of a goroutine are told, the oldest.
+const maxHeld = 64
+
 // locks knows which locks each goroutine holds.
 type locks struct {
 	held   [][]event.Obj // by goroutine; a slice never changes once it is there
@@ -26,7 +29,9 @@ func (l *locks) apply(e *event.Event) {
 		for int(e.G) >= len(l.held) {
 			l.held = append(l.held, nil)
 		}
-		l.held[e.G] = append(slices.Clip(l.held[e.G]), e.Obj)
+		if len(l.held[e.G]) < maxHeld {
+			l.held[e.G] = append(slices.Clip(l.held[e.G]), e.Obj)
+		}
 		if e.Op == event.Lock {
 			if l.holder == nil {
 				l.holder = map[event.Obj]event.G{}

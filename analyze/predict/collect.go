@@ -154,7 +154,7 @@ type objectKey struct {
 type syncState struct {
 	id      int32
 	cycle   uint32
-	open    []int32 // acquires that have not been released
+	open    []hold  // acquires that have not been released
 	read    bool    // has been locked for reading
 	queued  []int32 // sends that have not been received
 	closed  int32
@@ -162,6 +162,13 @@ type syncState struct {
 	rounds  int32
 	done    int32 // OnceDone
 	signals map[uint32]int32
+}
+
+// hold is an acquire of a lock.
+type hold struct {
+	g     event.G
+	entry int32 // 0: left out
+	read  bool
 }
 
 // wantedKey names an event in a result.
@@ -205,7 +212,11 @@ func (c *collector) add(e *event.Event, pos uint64) {
 	if e.Op != event.CondWait {
 		c.waits[e.G] = 0
 	}
+	if len(c.locks.lists) > max(fewLists, c.locks.most) {
+		c.sweepLocks()
+	}
 	if e.Op == event.End {
+		c.held[e.G] = 0
 		c.must[e.G] = hb.NewClock(hb.Slot(e.G)) // what it knew is not asked for any more
 	}
 }

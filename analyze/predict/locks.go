@@ -11,10 +11,45 @@ type held struct {
 // lockset is the number of a list of locks held, oldest first; 0 is none.
 type lockset int32
 
-// locksets are the lists that occurred, each once.
+// locksets are the lists that are in use, each once.
 type locksets struct {
 	lists  [][]held
 	longer map[longer]lockset
+	most   int // lists at which unused ones are looked for
+}
+
+const (
+	fewLists = 1 << 16 // need no sweep
+	maxHeld  = 64      // locks in a list; those taken later are not known to be held
+)
+
+// sweepLocks forgets the lists that nothing names: in a program with a lock in
+// each of its objects there are as many as objects.
+func (c *collector) sweepLocks() {
+	old := c.locks
+	c.locks = locksets{}
+	to := make([]lockset, len(old.lists)+1)
+	again := func(n *lockset) {
+		if *n == 0 {
+			return
+		}
+		if to[*n] == 0 {
+			for _, h := range old.list(*n) {
+				to[*n] = c.locks.with(to[*n], h)
+			}
+		}
+		*n = to[*n]
+	}
+	for g := range c.held {
+		again(&c.held[g])
+	}
+	for n := range int32(c.used) {
+		x := c.numbered(n)
+		for i := range x.pasts {
+			again(&x.pasts[i].locks)
+		}
+	}
+	c.locks.most = max(2*len(c.locks.lists), c.used/4)
 }
 
 // longer is a list and one lock more.
@@ -32,6 +67,9 @@ func (l *locksets) list(n lockset) []held {
 
 // with returns a list and one lock more.
 func (l *locksets) with(n lockset, h held) lockset {
+	if len(l.list(n)) >= maxHeld {
+		return n
+	}
 	k := longer{n, h}
 	m, ok := l.longer[k]
 	if !ok {

@@ -142,10 +142,9 @@ func (m *misuse) group(c *collector, e *event.Event, s *syncState) {
 
 // unlock claims that a lock is unlocked by another goroutine than the one that
 // locked it, which may come too early.
-func (m *misuse) unlock(c *collector, e *event.Event, acquire int32) {
-	if acquire != 0 && c.entries.at(acquire).g != e.G {
-		m.claim(c, 21, e.Obj, attempt{witness.UnlockUnlocked, []access{c.access(e)}})
-	}
+// unlock is of a lock that another goroutine has taken.
+func (m *misuse) unlock(c *collector, e *event.Event) {
+	m.claim(c, 21, e.Obj, attempt{witness.UnlockUnlocked, []access{c.access(e)}})
 }
 
 // lockOrder knows which locks were taken while which others were held.

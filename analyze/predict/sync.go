@@ -119,40 +119,37 @@ func (c *collector) lock(e *event.Event, s *syncState) {
 			c.misuse.remember(c, e, aLock)
 		}
 		n := c.entry(e, s.id)
-		s.open = append(s.open, n)
+		s.open = append(s.open, hold{e.G, n, e.Op == event.RLock})
 		c.held[e.G] = c.locks.with(c.held[e.G], held{e.Obj, e.Op == event.RLock})
 		return
 	}
 	// Any goroutine may release; of readers it is the one itself, if it is one.
+	read := e.Op == event.RUnlock
 	i := len(s.open) - 1
-	for ; i >= 0; i-- {
-		a := c.entries.at(s.open[i])
-		if a.g == e.G && (a.op == event.RLock) == (e.Op == event.RUnlock) {
-			break
-		}
+	for i >= 0 && (s.open[i].g != e.G || s.open[i].read != read) {
+		i--
 	}
 	if i < 0 {
-		i = slices.IndexFunc(s.open, func(a int32) bool { return (c.entries.at(a).op == event.RLock) == (e.Op == event.RUnlock) })
+		i = slices.IndexFunc(s.open, func(h hold) bool { return h.read == read })
 	}
 	if i < 0 { // locked before the recording began
 		c.barrier(e)
 		return
 	}
-	a := s.open[i]
+	h := s.open[i]
 	s.open = slices.Delete(s.open, i, i+1)
-	c.misuse.unlock(c, e, a)
-	n := c.entry(e, s.id)
-	if a != 0 {
-		c.entries.at(a).pair = n
-		c.needs(n, a)
-		g := c.entries.at(a).g
-		c.held[g] = c.locks.without(c.held[g], e.Obj)
-		if g != e.G {
-			if c.cycles.passed == nil {
-				c.cycles.passed = map[event.Obj]bool{}
-			}
-			c.cycles.passed[e.Obj] = true
+	c.held[h.g] = c.locks.without(c.held[h.g], e.Obj)
+	if h.g != e.G {
+		c.misuse.unlock(c, e)
+		if c.cycles.passed == nil {
+			c.cycles.passed = map[event.Obj]bool{}
 		}
+		c.cycles.passed[e.Obj] = true
+	}
+	n := c.entry(e, s.id)
+	if h.entry != 0 {
+		c.entries.at(h.entry).pair = n
+		c.needs(n, h.entry)
 	}
 }
 
@@ -163,7 +160,9 @@ func (c *collector) channel(e *event.Event, s *syncState) {
 	case event.Send:
 		c.misuse.send(c, e, s)
 		n := c.entry(e, s.id)
-		o.sends = append(o.sends, n)
+		if n != 0 {
+			o.sends = append(o.sends, n)
+		}
 		s.queued = append(s.queued, n)
 		if e.Cap > 0 {
 			c.releaseAt(e.G, n)
@@ -176,10 +175,10 @@ func (c *collector) channel(e *event.Event, s *syncState) {
 		from := s.queued[0]
 		s.queued = s.queued[1:]
 		n := c.entry(e, s.id)
-		o.recvs = append(o.recvs, n)
 		if from == 0 || n == 0 {
 			return
 		}
+		o.recvs = append(o.recvs, n)
 		c.entries.at(n).pair, c.entries.at(from).pair = from, n
 		c.needs(n, from)
 		if e.Cap > 0 {
