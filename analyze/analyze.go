@@ -24,6 +24,9 @@ type Options struct {
 	// Progress, if set, is called now and then with the pass and the number of
 	// events seen in it.
 	Progress func(pass string, events uint64)
+	// Unfinished says that the execution went on after its last event: what waits
+	// then may have been woken later.
+	Unfinished bool
 	// Jobs, Stop and MaxGraph: see detect.Options.
 	Jobs     int
 	Stop     func() bool
@@ -94,7 +97,9 @@ func Source(src event.Source, o Options) (*finding.Result, error) {
 		c.Complete, c.Truncated = false, true
 		c.Notes = append(c.Notes, fmt.Sprintf("the analysis was interrupted: only the first %d events were looked at", found.Events))
 	} else {
-		r.Findings = append(r.Findings, ends.Findings()...)
+		if !o.Unfinished {
+			r.Findings = append(r.Findings, ends.Findings()...)
+		}
 		if err := predictRaces(src, r, &o, foresee); err != nil {
 			return nil, err
 		}

@@ -3,6 +3,7 @@ package recording
 import (
 	"bytes"
 	"cmp"
+	"io"
 	"math"
 	"slices"
 
@@ -90,11 +91,12 @@ func indexBlock(b *block) (x blockIndex) {
 	return x
 }
 
-// index reads the whole file once.
-func (rec *Recording) index(progress func(int64)) error {
+// index reads the whole file once, or up to where it is stopped.
+func (rec *Recording) index(opts *Options) error {
 	s := newScanner(rec.file)
 	var definitions []definition
 	var malformed uint64
+	stopped := false
 	err := overBlocks(s, rec.jobs, indexBlock, func(b *block, x blockIndex) bool {
 		for _, c := range x.chunks {
 			rec.note(c)
@@ -114,10 +116,11 @@ func (rec *Recording) index(progress func(int64)) error {
 			rec.goroutine(id).child = true
 		}
 		rec.size = b.end
-		if progress != nil {
-			progress(b.end)
+		if opts.Progress != nil {
+			opts.Progress(b.end)
 		}
-		return true
+		stopped = opts.Stop != nil && opts.Stop()
+		return !stopped
 	})
 	if err != nil {
 		return err
@@ -139,6 +142,9 @@ func (rec *Recording) index(progress func(int64)) error {
 		slices.SortStableFunc(t.fields, func(a, b field) int { return cmp.Compare(a.off, b.off) })
 	}
 	rec.name()
+	if stopped {
+		rec.file, rec.last = io.NewSectionReader(rec.file, 0, rec.size), nil
+	}
 	return nil
 }
 

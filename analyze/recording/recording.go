@@ -19,6 +19,9 @@ import (
 type Options struct {
 	// Progress, if set, is called with the number of bytes read so far.
 	Progress func(bytes int64)
+	// Stop, if set, is asked now and then whether to stop reading: then the
+	// recording ends where the reading does.
+	Stop func() bool
 	// Jobs is how many goroutines may decode at once; 0 means as many as there
 	// are processors.
 	Jobs int
@@ -106,11 +109,11 @@ func Read(r io.ReaderAt, opts Options) (*Recording, error) {
 		frames:  make(map[uint32][]event.Frame),
 	}
 	rec.names[0], rec.names[1] = make(map[uint64]string), make(map[uint64]string)
-	if err := rec.index(opts.Progress); err != nil {
+	if err := rec.index(&opts); err != nil {
 		return nil, err
 	}
 	if !rec.chunks {
-		rec.reader = readTrace(r)
+		rec.reader = readTrace(rec.file)
 		if rec.reader.version != nil {
 			return nil, rec.reader.version
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -25,7 +26,7 @@ type execution struct {
 }
 
 // cut reports whether the end of the execution is missing.
-func (x *execution) cut() bool { return x.recording != nil && !x.recording.Ended() }
+func (x *execution) cut() bool { return x.early || x.recording != nil && !x.recording.Ended() }
 
 // openExecution opens a trace or an event script.
 func (a *app) openExecution(name string) (*execution, error) {
@@ -44,7 +45,7 @@ func (a *app) openExecution(name string) (*execution, error) {
 func (a *app) readExecution(in *input) (*execution, error) {
 	switch in.kind {
 	case scriptInput:
-		s, err := script.Parse(in)
+		s, err := a.parseScript(in)
 		if err != nil {
 			return nil, err
 		}
@@ -54,7 +55,7 @@ func (a *app) readExecution(in *input) (*execution, error) {
 		if info, err := in.file.Stat(); err == nil {
 			size = max(size, info.Size())
 		}
-		rec, err := recording.Read(in.file, recording.Options{Jobs: a.jobs, Progress: func(n int64) {
+		rec, err := recording.Read(in.file, recording.Options{Jobs: a.jobs, Stop: a.interrupted.Load, Progress: func(n int64) {
 			a.progress.pass("reading", 0, n, size)
 		}})
 		a.progress.clear()
@@ -64,6 +65,24 @@ func (a *app) readExecution(in *input) (*execution, error) {
 		return &execution{rec, in, rec}, nil
 	}
 	return nil, errors.New("a saved result is no execution: want a trace or an event script")
+}
+
+// parseScript parses a script. Of one that was ended early, the last lines may be
+// half of what they were to be.
+func (a *app) parseScript(in *input) (*script.Script, error) {
+	if !in.early {
+		return script.Parse(in)
+	}
+	text, err := io.ReadAll(in)
+	if err != nil {
+		return nil, err
+	}
+	whole := text[:bytes.LastIndexByte(text, '\n')+1]
+	s, err := script.Parse(bytes.NewReader(whole))
+	if err != nil && len(whole) > 0 { // a send without its receive
+		s, err = script.Parse(bytes.NewReader(whole[:bytes.LastIndexByte(whole[:len(whole)-1], '\n')+1]))
+	}
+	return s, err
 }
 
 func runDump(a *app, args []string) (int, error) {
@@ -194,10 +213,10 @@ func (a *app) find(x *execution) (*finding.Result, error) {
 			a.progress.pass(pass, events, read, size)
 		}
 	}
-	defer a.temp.yield(func() {
-		a.interrupted.Store(true)
-		a.note("interrupted: what was found so far follows; another interrupt ends at once")
-	})()
+	if x.early {
+		o.Unfinished, o.Coverage = true, endedEarly(o.Coverage)
+	}
+	defer a.temp.yield(a.interrupt)()
 	result, err := analyze.Source(x.Source, o)
 	a.progress.clear()
 	if err != nil || x.recording == nil {
@@ -218,7 +237,12 @@ func (a *app) find(x *execution) (*finding.Result, error) {
 
 // analyzeInput gives the result of one input.
 func (a *app) analyzeInput(name string) (*finding.Result, error) {
+	defer a.temp.yield(a.interrupt)()
 	in, err := a.openInput(name)
+	if errors.Is(err, errEarly) {
+		a.note("%v", err)
+		return a.nothingRead()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -234,6 +258,10 @@ func (a *app) analyzeInput(name string) (*finding.Result, error) {
 		if x, err = a.readExecution(in); err == nil {
 			result, err = a.find(x)
 		}
+	}
+	if err != nil && in.early {
+		a.note("%s: %v", name, err)
+		return a.nothingRead()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)

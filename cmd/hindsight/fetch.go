@@ -184,7 +184,7 @@ var (
 func (a *app) fetchAt(client *http.Client, at *url.URL) (string, error) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
-	defer a.temp.yield(func() { cancel(errInterrupted) })()
+	defer a.temp.yield(func() bool { cancel(errInterrupted); return false })()
 	lasts := a.duration(at)
 	begun := time.Now()
 	// A service may send nothing, not even a header, before the last second.

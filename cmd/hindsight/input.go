@@ -26,7 +26,8 @@ const (
 type input struct {
 	kind kind
 	io.ReadSeeker
-	file *os.File
+	file  *os.File
+	early bool // the user ended it
 }
 
 func (in *input) Close() error { return in.file.Close() }
@@ -50,26 +51,28 @@ func (a *app) openInput(name string) (*input, error) {
 			f.Close()
 			return nil, fmt.Errorf("%s is a directory", name)
 		}
-		head := make([]byte, 512)
-		n, err := io.ReadFull(f, head)
-		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-			f.Close()
-			return nil, err
-		}
-		if _, err := f.Seek(0, io.SeekStart); err == nil && !isGzip(head[:n]) {
-			k, err := inputKind(head[:n])
-			if err != nil {
+		if _, err := f.Seek(0, io.SeekStart); err == nil { // no pipe
+			head := make([]byte, 512)
+			n, err := io.ReadFull(f, head)
+			if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
 				f.Close()
-				return nil, fmt.Errorf("%s %w", name, err)
+				return nil, err
 			}
-			return &input{k, f, f}, nil
+			if _, err := f.Seek(0, io.SeekStart); err != nil {
+				f.Close()
+				return nil, err
+			}
+			if !isGzip(head[:n]) {
+				k, err := inputKind(head[:n])
+				if err != nil {
+					f.Close()
+					return nil, fmt.Errorf("%s %w", name, err)
+				}
+				return &input{k, f, f, false}, nil
+			}
 		}
-		// Packed, or a pipe, of which the head has been read.
 		defer f.Close()
 		r = f
-		if _, err := f.Seek(0, io.SeekStart); err != nil {
-			r = io.MultiReader(bytes.NewReader(head[:n]), f)
-		}
 	} else {
 		name = "standard input"
 	}
@@ -80,9 +83,24 @@ func (a *app) openInput(name string) (*input, error) {
 	return in, nil
 }
 
-// spool copies an input to a temporary file, unpacked.
+// spool copies an input to a temporary file, unpacked. An interrupt ends the input.
 func (a *app) spool(r io.Reader) (*input, error) {
-	packed := &counter{r: r}
+	defer a.temp.yield(a.interrupt)()
+	from := a.copies.begin(r)
+	in, err := a.copy(from)
+	early := a.copies.done(from)
+	switch {
+	case err != nil && early:
+		return nil, errEarly
+	case err != nil:
+		return nil, err
+	}
+	in.early = early
+	return in, nil
+}
+
+func (a *app) copy(from io.Reader) (*input, error) {
+	packed := &counter{r: from}
 	buf := bufio.NewReaderSize(packed, 1<<16)
 	head, err := buf.Peek(512)
 	if err != nil && err != io.EOF {
@@ -138,7 +156,7 @@ func (a *app) spool(r io.Reader) (*input, error) {
 		f.Close()
 		return nil, fmt.Errorf("cannot be copied: %w", err)
 	}
-	return &input{k, f, f}, nil
+	return &input{k, f, f, false}, nil
 }
 
 // counter counts what is read.

@@ -54,6 +54,7 @@ type app struct {
 	temp           temp
 	sources        *sources
 	progress       *progress
+	copies         copies
 	interrupted    atomic.Bool                            // the user wants to see what there is so far
 	took           func(*finding.Steps, *witness.Witness) // see analyze.Options
 }

@@ -29,12 +29,15 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asHeld) != "" {
 		os.Exit(runHeld(os.Args[1:]))
 	}
+	if os.Getenv(asReader) != "" {
+		os.Exit(run(os.Args[1:], &told{r: os.Stdin}, os.Stdout, os.Stderr))
+	}
 	toolchain.Main(os.Args[1:])
 	os.Exit(m.Run())
 }
 
-// asHeld makes the test program behave as the command, but wait in the middle of the first
-// pass until it has been interrupted.
+// asHeld makes the test program behave as the command, but wait in the middle of the
+// pass of that name until it has been interrupted.
 const asHeld = "BE_HELD_HINDSIGHT"
 
 const inTheMiddle = "in the middle"
@@ -43,8 +46,8 @@ const inTheMiddle = "in the middle"
 type held struct{ app *app }
 
 func (h *held) Write(b []byte) (int, error) {
-	if !strings.Contains(string(b), "accesses") {
-		return len(b), nil // reads, and is not yet asked to stop
+	if !strings.Contains(string(b), os.Getenv(asHeld)) {
+		return len(b), nil
 	}
 	if !h.app.interrupted.Load() {
 		fmt.Fprintln(os.Stderr, inTheMiddle)
@@ -59,6 +62,23 @@ func runHeld(args []string) int {
 	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, sources: newSources("")}
 	a.progress = &progress{w: &held{a}}
 	return a.run(args)
+}
+
+// asReader makes the test program behave as the command, and tell, line by line,
+// how much of standard input it has taken in whenever it asks for more.
+const asReader = "BE_READING_HINDSIGHT"
+
+// told is a reader that does so.
+type told struct {
+	r io.Reader
+	n int
+}
+
+func (r *told) Read(p []byte) (int, error) {
+	fmt.Fprintln(os.Stderr, r.n)
+	n, err := r.r.Read(p)
+	r.n += n
+	return n, err
 }
 
 // call runs the command.

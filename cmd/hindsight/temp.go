@@ -14,7 +14,7 @@ type temp struct {
 	names []string
 	held  bool // interrupts are for the program that is running
 	soft  int  // how many want to be told of an interrupt
-	tell  func()
+	tell  func() (again bool)
 	stop  func()
 }
 
@@ -30,9 +30,9 @@ func (t *temp) hold(f func() error) error {
 	return f()
 }
 
-// yield has the first interrupt until the function that it returns is called only
-// call f. Of several at once the last f counts.
-func (t *temp) yield(f func()) (done func()) {
+// yield has interrupts only call f until the function that it returns is called,
+// or f has said that the next is not for it. Of several at once the last f counts.
+func (t *temp) yield(f func() (again bool)) (done func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.watch()
@@ -44,6 +44,15 @@ func (t *temp) yield(f func()) (done func()) {
 		if t.soft--; t.soft == 0 {
 			t.tell = nil
 		}
+	}
+}
+
+// again has the next interrupt call f too, if somebody still wants to be told.
+func (t *temp) again(f func() bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.soft > 0 && t.tell == nil {
+		t.tell = f
 	}
 }
 
@@ -92,7 +101,9 @@ func (t *temp) watch() {
 				if tell := t.tell; tell != nil && s == os.Interrupt {
 					t.tell = nil
 					t.mu.Unlock()
-					tell()
+					if tell() {
+						t.again(tell)
+					}
 					continue
 				}
 				if !t.held {
