@@ -98,7 +98,11 @@ func Source(src event.Source, o Options) (*finding.Result, error) {
 		c.Notes = append(c.Notes, fmt.Sprintf("the analysis was interrupted: only the first %d events were looked at", found.Events))
 	} else {
 		if !o.Unfinished {
-			r.Findings = append(r.Findings, ends.Findings()...)
+			blocked, err := ends.Findings()
+			if err != nil {
+				return nil, err
+			}
+			r.Findings = append(r.Findings, blocked...)
 		}
 		if err := predictRaces(src, r, &o, foresee); err != nil {
 			return nil, err

@@ -82,6 +82,8 @@ type expectation struct {
 	sites  [2]site
 	// predicted: not in this schedule. Without sites, the object is a rule.
 	predicted bool
+	// waits: no race, but a finding of the rule that is the object, at these lines.
+	waits []site
 }
 
 func (e expectation) String() string {
@@ -130,6 +132,13 @@ func expected(t *testing.T, file string) ([]expectation, bool) {
 				e.sites = sortedSites(parseSite(t, first), parseSite(t, second))
 			}
 			all = append(all, e)
+		case strings.HasPrefix(string(line[1]), "finding "):
+			words := strings.Fields(string(line[1]))[1:]
+			e.object = words[0]
+			for _, w := range words[1:] {
+				e.waits = append(e.waits, parseSite(t, w))
+			}
+			all = append(all, e)
 		case string(line[1]) != "none" || len(lines) > 1:
 			t.Fatalf("%s: cannot understand %q", file, line[0])
 		}
@@ -172,11 +181,36 @@ func TestSamples(t *testing.T) {
 				return
 			}
 			result := record(t, name)
+			if len(want) > 0 && want[0].waits != nil {
+				checkWaits(t, result, want)
+				return
+			}
 			checkRaces(t, result, want)
 			if len(want) == 0 && result.Verdict != finding.None {
 				t.Errorf("verdict %q, want %q", result.Verdict, finding.None)
 			}
 		})
+	}
+}
+
+// checkWaits expects findings of goroutines that wait, and nothing else.
+func checkWaits(t *testing.T, result *finding.Result, want []expectation) {
+	t.Helper()
+	checkRaces(t, result, nil)
+	for _, e := range want {
+		if !slices.ContainsFunc(result.Findings, func(f finding.Finding) bool { return f.Rule == e.object && at(f.Events, e.waits) }) {
+			t.Errorf("no %s at %v", e.object, e.waits)
+		}
+	}
+	if len(result.Findings) != len(want) {
+		t.Errorf("%d findings, want %d: %+v", len(result.Findings), len(want), result.Findings)
+	}
+	verdict := finding.None
+	if want[0].object == "HB050" {
+		verdict = finding.Findings
+	}
+	if result.Verdict != verdict {
+		t.Errorf("verdict %q, want %q", result.Verdict, verdict)
 	}
 }
 
@@ -284,10 +318,11 @@ func checkLitmus(t *testing.T, result *finding.Result, verdict, object string, m
 			t.Fatal("no line is marked")
 		}
 		checkRaces(t, result, []expectation{{object: object, sites: sortedSites(marks[0], marks[len(marks)-1])}})
-	case "misuse":
+	case "misuse", "note":
 		checkRaces(t, result, nil)
+		severity := map[string]string{"misuse": "error", "note": "note"}[verdict]
 		if !slices.ContainsFunc(result.Findings, func(f finding.Finding) bool {
-			return f.Severity == "error" && strings.HasPrefix(f.Rule, object) && at(f.Events, marks)
+			return f.Severity == severity && strings.HasPrefix(f.Rule, object) && at(f.Events, marks)
 		}) {
 			t.Errorf("no finding of %s at %v", object, marks)
 		}
@@ -295,7 +330,8 @@ func checkLitmus(t *testing.T, result *finding.Result, verdict, object string, m
 		t.Fatalf("unknown verdict %q", verdict)
 	}
 	for _, f := range result.Findings {
-		if verdict != "misuse" && f.Severity == "error" {
+		waits := f.Rule == "HB051" && slices.ContainsFunc(f.Events[0].Stack, func(f finding.Frame) bool { return strings.HasPrefix(f.Func, "main.") })
+		if f.Severity == "error" && verdict != "misuse" || waits && verdict != "note" {
 			t.Errorf("not expected: %s %s", f.Rule, f.Message)
 		}
 	}
@@ -347,10 +383,23 @@ func run(t *testing.T, mode, name string, args ...string) string {
 	trace := filepath.Join(t.TempDir(), "trace")
 	cmd := exec.CommandContext(ctx, filepath.Join(bin, name), args...)
 	cmd.Env = append(os.Environ(), "HINDSIGHT="+trace, "HINDSIGHT_RECORD="+mode)
-	if out, err := cmd.CombinedOutput(); err != nil {
+	if out, err := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != exits(t, name) {
 		t.Fatalf("%s: %v\n%s", name, err, out)
 	}
 	return trace
+}
+
+// exits is the status with which a sample ends: what its line "// Exits:" says, or 0.
+func exits(t *testing.T, name string) (status int) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(name, strings.TrimSuffix(name, "-fixed")+".go"))
+	if err != nil && name != "litmus" {
+		t.Fatal(err)
+	}
+	if m := regexp.MustCompile(`(?m)^// Exits: (\d+)$`).FindSubmatch(text); m != nil {
+		status, _ = strconv.Atoi(string(m[1]))
+	}
+	return status
 }
 
 // analyze returns the result of hindsight analyze with some flags, run in dir

@@ -162,7 +162,7 @@ type Goroutine struct {
 	Name    string // "g7"; scripts: as written
 	Parent  G      // -1: none known
 	Created Stack  // of the go statement; 0: unknown
-	System  bool   // the runtime's own
+	System  bool   // the runtime's own, as is the context in which a timer fires
 }
 
 // Object describes the memory at an address, or a synchronization object.
@@ -174,6 +174,13 @@ type Object struct {
 	Size   uint64 // 0: unknown
 	Alloc  Stack  // heap: where it was allocated; 0: unknown
 	AllocG G      // heap: by whom; -1: unknown
+}
+
+// Killed is implemented by a source whose execution may have been ended from
+// outside, by a signal: then something outside could still have acted at its end.
+type Killed interface {
+	Source
+	Killed() bool
 }
 
 // Source delivers an execution, as often as asked, always the same.

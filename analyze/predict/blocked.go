@@ -2,6 +2,7 @@ package predict
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -82,10 +83,11 @@ func (b *Ends) Add(e *event.Event) {
 // hopeless reports for every goroutine whether it waits in vain.
 func (b *Ends) hopeless() []bool {
 	out := make([]bool, len(b.gs))
-	running := false
+	k, ok := b.src.(event.Killed)
+	running := ok && k.Killed()
 	for i := range b.gs {
 		g := &b.gs[i]
-		running = running || g.seen && !g.ended && len(g.waits) == 0
+		running = running || g.seen && !g.ended && len(g.waits) == 0 && !b.src.Goroutine(event.G(i)).System
 		out[i] = !g.ended && len(g.waits) > 0
 	}
 	if !running {
@@ -96,7 +98,7 @@ func (b *Ends) hopeless() []bool {
 	for again := true; again; {
 		again = false
 		for i := range b.gs {
-			if out[i] && b.mayWake(&b.gs[i], out) {
+			if out[i] && (b.mayWake(&b.gs[i], out) || b.resting(event.G(i))) {
 				out[i], again = false, true
 			}
 		}
@@ -117,11 +119,55 @@ func (b *Ends) mayWake(g *end, hopeless []bool) bool {
 	return true
 }
 
-func (b *Ends) Findings() []finding.Finding {
+// resting reports whether g is the main goroutine in a select without cases.
+func (b *Ends) resting(g event.G) bool {
+	info := b.src.Goroutine(g)
+	return info.Parent < 0 && !info.System && b.withoutCases(&b.gs[g].waits[0])
+}
+
+// withoutCases reports whether something waits in a select without cases; of a
+// script that is not known.
+func (b *Ends) withoutCases(w *access) bool {
+	frames := b.src.Frames(w.stack)
+	return w.op == event.BlockForever && len(frames) > 0 && frames[0].Func == "runtime.block"
+}
+
+// Findings returns what was found, at the end. If objects are not named yet, the
+// source is replayed for their names.
+func (b *Ends) Findings() ([]finding.Finding, error) {
+	if err := b.name(); err != nil {
+		return nil, err
+	}
+	return b.findings(), nil
+}
+
+// name makes the source know the objects at which goroutines wait.
+func (b *Ends) name() error {
+	var unknown []uint64
+	for i := range b.gs {
+		for j := range b.gs[i].waits {
+			if o := b.gs[i].waits[j].obj; inMemory(o.Space) && b.src.Object(o.Addr, math.MaxUint32).Kind == "unknown" {
+				unknown = append(unknown, o.Addr)
+			}
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	slices.Sort(unknown)
+	keep := func(addr, size uint64) bool {
+		i, _ := slices.BinarySearch(unknown, addr)
+		return i < len(unknown) && unknown[i]-addr < size
+	}
+	none := func(uint64, uint64) bool { return false }
+	return b.replayWhere("names", none, keep, func(*event.Event, uint64) {})
+}
+
+func (b *Ends) findings() []finding.Finding {
 	type key struct {
 		rule   int
 		object string
-		site   finding.Frame
+		site   event.Frame
 	}
 	at := map[key]int{}
 	out := []finding.Finding{}
@@ -133,7 +179,10 @@ func (b *Ends) Findings() []finding.Finding {
 		if op := events[0].op; op == event.BlockForever || op == event.CloseNil {
 			x.Object = ""
 		}
-		k := key{number, x.Object, b.Site(events[0].stack)}
+		k := key{rule: number, object: x.Object}
+		if frames := b.src.Frames(events[0].stack); len(frames) > 0 {
+			k.site = frames[event.Caller(frames)]
+		}
 		if i, ok := at[k]; ok {
 			out[i].Occurrences++
 			return
@@ -165,6 +214,18 @@ func (b *Ends) Findings() []finding.Finding {
 	return out
 }
 
+// forever says how something waits for ever.
+func (b *Ends) forever(w *access) string {
+	frames := b.src.Frames(w.stack)
+	switch {
+	case b.withoutCases(w):
+		return "in a select without cases"
+	case len(frames) > 0 && strings.HasPrefix(frames[0].Func, "runtime.chan"):
+		return "on a nil channel"
+	}
+	return "on a nil channel or in a select without cases"
+}
+
 // waitsFor says what a goroutine waits for.
 func (b *Ends) waitsFor(g *end) string {
 	var parts []string
@@ -191,7 +252,7 @@ func (b *Ends) waitsFor(g *end) string {
 		case event.CondWait:
 			parts = append(parts, "for the Cond "+name)
 		default:
-			parts = append(parts, "on a nil channel or in a select without cases")
+			parts = append(parts, b.forever(w))
 		}
 	}
 	return strings.Join(parts, " or ")

@@ -58,7 +58,10 @@ type Recording struct {
 	class  classes
 }
 
-var _ event.Batched = (*Recording)(nil)
+var (
+	_ event.Batched = (*Recording)(nil)
+	_ event.Killed  = (*Recording)(nil)
+)
 
 // goroutine is a goroutine or context of the recording.
 type goroutine struct {
@@ -190,6 +193,11 @@ func (rec *Recording) Instrumented() bool { return rec.chunks }
 // Ended reports whether the recorder wrote its end marker.
 func (rec *Recording) Ended() bool { return rec.last != nil }
 
+// Killed implements [event.Killed]: it reports whether the process ended by a signal.
+func (rec *Recording) Killed() bool {
+	return rec.last != nil && rec.last.Reason > 0 && rec.last.Reason%2 == 0
+}
+
 // Reader returns what the execution trace reader saw: the number of events, of
 // goroutines, and why it stopped early, if it did.
 func (rec *Recording) Reader() (events uint64, goroutines int, err error) {
@@ -238,14 +246,14 @@ func (rec *Recording) Goroutine(g event.G) event.Goroutine {
 		return event.Goroutine{Parent: -1}
 	}
 	r := rec.gs[g]
-	return event.Goroutine{Name: r.name(), Parent: r.parent, Created: r.created, System: r.system}
+	return event.Goroutine{Name: r.name(), Parent: r.parent, Created: r.created, System: r.system || r.goid == 0}
 }
 
 // SyncName names a synchronization object: by the variable or the allocated type
 // that it is or lies in.
 func (rec *Recording) SyncName(o event.Obj) string {
 	switch o.Space {
-	case event.SpaceAddr, event.SpaceChan, event.SpacePool:
+	case event.SpaceAddr, event.SpaceChan, event.SpacePool, event.SpaceCond:
 		ob := rec.Object(o.Addr, 1<<32-1)
 		switch {
 		case ob.Kind == "unknown":
@@ -267,7 +275,7 @@ func (rec *Recording) SyncName(o event.Obj) string {
 // primitive cuts the fields inside a primitive off a name: what people know is
 // the Mutex, not its state.
 func primitive(name string) string {
-	for _, inner := range []string{".w.mu.state", ".mu.state", ".state.v", ".done.v", ".writerSem", ".readerSem", ".noCopy"} {
+	for _, inner := range []string{".w.mu.state", ".mu.state", ".state.v", ".done.v", ".writerSem", ".readerSem", ".noCopy", ".notify.wait.value", ".notify.wait"} {
 		if s, ok := strings.CutSuffix(name, inner); ok {
 			return s
 		}

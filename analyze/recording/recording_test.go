@@ -94,6 +94,42 @@ func play(t testing.TB, b []byte) (string, *Recording) {
 	return strings.TrimSpace(runs[0]), rec
 }
 
+// TestWaits compares what goroutines wait for with the lock or WaitGroup that the
+// semaphore is part of.
+func TestWaits(t *testing.T) {
+	waits := []struct {
+		what   record.Sync
+		offset uint64
+		want   event.Op
+	}{
+		{record.WaitMutex, 4, event.BlockLock}, {record.WaitReaders, 8, event.BlockLock}, {record.WaitWriter, 12, event.BlockRLock},
+		{record.WaitGroup, 8, event.BlockWait}, {record.WaitCond, 0, event.CondWait}, {record.WaitForever, 0, event.BlockForever},
+	}
+	w := newWriter()
+	var list []record.Record
+	for _, x := range waits {
+		list = append(list, record.Record{Tag: record.TagSync, Sync: x.what, Addr: obj + x.offset, PC: 1})
+	}
+	w.in(1, list...)
+	rec, err := Read(bytes.NewReader(w.end(2*15)), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := 0
+	if err := rec.Replay(func(e *event.Event) bool {
+		if e.Op != waits[i].want || e.Obj.Addr != obj {
+			t.Errorf("%v of %#x, want %v", e.Op, e.Obj.Addr, waits[i].want)
+		}
+		i++
+		return true
+	}); err != nil || i != len(waits) {
+		t.Errorf("%d events, want %d (%v)", i, len(waits), err)
+	}
+	if _, _, sync := rec.Lost(); sync != 0 || !rec.Killed() {
+		t.Errorf("%d operations lost, killed: %t", sync, rec.Killed())
+	}
+}
+
 // TestReplay replays what no program does, and what remains of what one did.
 func TestReplay(t *testing.T) {
 	tests := []struct {
@@ -127,6 +163,12 @@ func TestReplay(t *testing.T) {
 			w.in(2, syncOp(record.Send, 1))
 			return w.end(0)
 		}, "g1.go", true},
+		{"waiting has no number", func(w *writer) []byte {
+			w.in(1, goOp(2), goOp(3), syncOp(record.Close, 0))
+			w.in(2, syncOp(record.WaitSend, 0), syncOp(record.WaitRecv, 0))
+			w.in(3, syncOp(record.GoesOn, 0))
+			return w.end(0)
+		}, "g1.go g1.go g1.close g2.block-send g2.block-recv", false},
 		{"two wait for each other", func(w *writer) []byte {
 			other := syncOp(record.Close, 0)
 			other.Addr = obj + 1<<20

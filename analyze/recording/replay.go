@@ -10,7 +10,8 @@ import (
 // The replay order. No clock is trusted; an order is legal if
 //   - a goroutine's records keep their order,
 //   - a goroutine begins after the go statement that made it,
-//   - operations that took their numbers from one counter come by number,
+//   - operations that took their numbers from one counter come by number (what
+//     a goroutine waits for at the end has none: it orders nothing),
 //   - what happened in one GC cycle comes before what happened in the next: the
 //     world stopped in between,
 //   - an unbuffered send and its receive, which have consecutive numbers, come
@@ -384,6 +385,10 @@ func (rp *replay) run(c *cursor) {
 			space := o.space
 			if o.tag == record.TagAtomic {
 				space = 0
+			} else if !record.Sync(o.code).Numbered() {
+				rp.deliver(c, o)
+				c.done()
+				continue
 			}
 			cs := &rp.counters[record.Counter(space, o.addr)]
 			switch {

@@ -288,6 +288,10 @@ func (rec *Recording) syncEvent(c *cursor, o *op, ev *event.Event) bool {
 			ev.Op = event.MisuseWrite
 		}
 		return true
+	case record.WaitMutex, record.WaitReaders, record.WaitWriter, record.WaitGroup:
+		w := semaphores[what]
+		ev.Op, ev.Obj.Addr = w.op, o.addr-w.offset
+		return true
 	case record.Acquire, record.Release, record.ReleaseMerge, record.ReleaseAcquire:
 		ev.Op = plainOps[what]
 		if o.space == 0 {
@@ -299,6 +303,21 @@ func (rec *Recording) syncEvent(c *cursor, o *op, ev *event.Event) bool {
 	return ev.Op != event.Invalid
 }
 
+// semaphores says what waiting at a semaphore is, and where in the primitive the
+// semaphore lies.
+var semaphores = [...]struct {
+	op     event.Op
+	offset uint64
+}{
+	record.WaitMutex:   {event.BlockLock, 4},
+	record.WaitReaders: {event.BlockLock, writerSem},
+	record.WaitWriter:  {event.BlockRLock, readerSem},
+	record.WaitGroup:   {event.BlockWait, 8},
+}
+
+// Where in an RWMutex its semaphores lie.
+const writerSem, readerSem = 8, 12
+
 var plainOps = [...]event.Op{
 	record.Acquire: event.Acquire, record.Release: event.Release,
 	record.ReleaseMerge: event.ReleaseMerge, record.ReleaseAcquire: event.ReleaseAcquire,
@@ -307,7 +326,10 @@ var plainOps = [...]event.Op{
 	record.IORead:   event.IORead, record.IOWrite: event.IOWrite,
 	record.SendClosed: event.SendClosed, record.CloseClosed: event.CloseClosed,
 	record.DefaultSend: event.DefaultSend, record.DefaultRecv: event.DefaultRecv,
-	record.MisuseWrite: event.Invalid,
+	record.CloseNil: event.CloseNil,
+	record.WaitSend: event.BlockSend, record.WaitRecv: event.BlockRecv,
+	record.WaitCond: event.CondWait, record.WaitForever: event.BlockForever,
+	record.GoesOn: event.Invalid,
 }
 
 // primitive finds out which primitive a generic operation is part of.
@@ -332,7 +354,6 @@ func (rec *Recording) primitive(c *cursor, o *op, ev *event.Event) bool {
 		// Two words stand for the lock: readers acquire and writers release the
 		// second, readers release the first, and a writer acquires both, the
 		// first at last. The lock's address is the words' less where they are.
-		const writerSem, readerSem = 8, 12
 		switch strings.TrimPrefix(f, "sync.(*RWMutex).") {
 		case "RLock", "TryRLock":
 			ev.Op, ev.Obj.Addr = event.RLock, ev.Obj.Addr-readerSem

@@ -326,14 +326,51 @@ func render(pool *sync.Pool) string {
 	{
 		Number: 50,
 		Title:  "Blocked for ever",
-		What:   "A goroutine waits for something that no other goroutine could still do: nobody is left who holds the other end.",
-		Why:    "It leaks, with all it refers to, and whatever it was to do is not done.",
-		Fix:    "Make sure that the other side comes in every case: close the channel, cancel the context, or give the channel room for what is sent.",
+		What:   "A goroutine waits for something that no other goroutine could still do: on a nil channel, for a lock whose holder waits in vain or has ended, or when all that are left wait.",
+		Why:    "It leaks, with all it refers to, and whatever it was to do is not done. If it is the last one that could, the program ends with all goroutines asleep.",
+		Fix:    "Make sure that the other side comes in every case: unlock on every way, and before calling what locks; make the channel before it is used; let every worker say that it is done.",
+		Before: `
+type account struct {
+	mu      sync.Mutex
+	balance int
+}
+
+func (a *account) read() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.balance
+}
+
+func (a *account) add(n int) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.balance += n
+	return a.read() // waits for the lock that add holds
+}`,
+		After: `
+type account struct {
+	mu      sync.Mutex
+	balance int
+}
+
+func (a *account) add(n int) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.balance += n
+	return a.balance
+}`,
+	},
+	{
+		Number: 51,
+		Title:  "Blocked at exit",
+		What:   "A goroutine was still waiting when the program ended. Something might have woken it, so this may be as intended.",
+		Why:    "A worker that waits for its next job is fine; one that still had something to write is not, for nobody waited for it. One that sends to a receiver who has gone is a leak: it stays, with all it refers to, as long as the program runs.",
+		Fix:    "If its work matters, tell it to finish and wait for it before main returns. If nobody will come for what it sends, give the channel room for it, or let it select on being told to stop. Else suppress this note.",
 		Before: `
 func first(ask func() int) int {
 	answers := make(chan int)
 	for range 2 {
-		go func() { answers <- ask() }() // the second waits for ever
+		go func() { answers <- ask() }() // the second stays
 	}
 	return <-answers
 }`,
@@ -344,34 +381,6 @@ func first(ask func() int) int {
 		go func() { answers <- ask() }()
 	}
 	return <-answers
-}`,
-	},
-	{
-		Number: 51,
-		Title:  "Blocked at exit",
-		What:   "A goroutine was still waiting when the program ended. Something might have woken it, so this may be as intended.",
-		Why:    "A worker that waits for its next job is fine; one that still had something to write is not, for nobody waited for it.",
-		Fix:    "If its work matters, tell it to finish and wait for it before main returns. If not, suppress this note.",
-		Before: `
-func log(lines chan string) {
-	go func() {
-		for line := range lines {
-			println(line)
-		}
-	}()
-	lines <- "last words"
-}`,
-		After: `
-func log(lines chan string) {
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for line := range lines {
-			println(line)
-		}
-	})
-	lines <- "last words"
-	close(lines)
-	wg.Wait()
 }`,
 	},
 }

@@ -24,17 +24,22 @@ func init() {
 	}
 }
 
-// recordedDirective is ".recorded" or ".recorded collected", the first line of a dump.
+// recordedDirective is ".recorded", the first line of a dump; "collected" and
+// "killed" may follow.
 func (p *parser) recordedDirective(args []string) error {
 	if len(p.events) > 0 || len(p.objects) > 0 || p.recorded {
 		return errors.New(".recorded must come first")
 	}
 	p.recorded = true
-	switch {
-	case len(args) == 1 && args[0] == "collected":
-		p.collected = true
-	case len(args) > 0:
-		return fmt.Errorf("unexpected %q", args[0])
+	for _, word := range args {
+		switch {
+		case word == "collected" && !p.collected:
+			p.collected = true
+		case word == "killed" && !p.killed:
+			p.killed = true
+		default:
+			return fmt.Errorf("unexpected %q", word)
+		}
 	}
 	return nil
 }

@@ -68,11 +68,14 @@ func (p *printer) print() error {
 		if err := p.src.Replay(func(*event.Event) bool { return true }); err != nil {
 			return err
 		}
+		line := ".recorded"
 		if p.src.Collected() {
-			fmt.Fprintln(p.w, ".recorded collected")
-		} else {
-			fmt.Fprintln(p.w, ".recorded")
+			line += " collected"
 		}
+		if k, ok := p.src.(event.Killed); ok && k.Killed() {
+			line += " killed"
+		}
+		fmt.Fprintln(p.w, line)
 	}
 	return p.src.Replay(func(e *event.Event) bool {
 		p.event(e)

@@ -20,6 +20,7 @@ import (
 type Script struct {
 	recorded  bool
 	collected bool
+	killed    bool
 	events    []event.Event
 	gs        []event.Goroutine
 	syncs     map[event.Obj]string
@@ -48,7 +49,7 @@ type use struct {
 // noSite marks a Stack that is the number of an event without a site.
 const noSite = event.Stack(1 << 31)
 
-var _ event.Source = (*Script)(nil)
+var _ event.Killed = (*Script)(nil)
 
 // Replay implements [event.Source].
 func (s *Script) Replay(f func(*event.Event) bool) error {
@@ -64,6 +65,9 @@ func (s *Script) Replay(f func(*event.Event) bool) error {
 // Collected reports whether the script is the dump of a recording with a
 // garbage collector.
 func (s *Script) Collected() bool { return s.collected }
+
+// Killed implements [event.Killed].
+func (s *Script) Killed() bool { return s.killed }
 
 // Goroutine implements [event.Source].
 func (s *Script) Goroutine(g event.G) event.Goroutine {

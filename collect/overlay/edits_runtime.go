@@ -3,6 +3,7 @@ package overlay
 func init() {
 	Edits = append(Edits, editsChan...)
 	Edits = append(Edits, editsCond...)
+	Edits = append(Edits, editsWaits...)
 	Edits = append(Edits, editsFinal...)
 	Edits = append(Edits, editsTracing...)
 	Edits = append(Edits, editsSystem...)
@@ -25,7 +26,8 @@ var editsSystem = []Edit{
 
 // editsChan tell a send from a receive, whose it is, and the slot of the buffer,
 // for elements without size too. A parked goroutine leaves the pc of its
-// statement in its sudog, for the partner that completes it.
+// statement in its sudog, for the partner that completes it; a select leaves in
+// the ticket, which channels do not otherwise use, which cases send.
 var editsChan = []Edit{
 	// The caller's pc reaches chanrecv as it reaches chansend.
 	{Name: "channels", File: "runtime/chan.go",
@@ -103,12 +105,15 @@ var editsChan = []Edit{
 		New: "mysg.acquiretime = int64(callerpc); c.recvq.enqueue(mysg)"},
 	{Name: "channels", File: "runtime/select.go",
 		Old: "sg.isSelect = true",
-		New: "sg.isSelect = true; sg.acquiretime = int64(casePC(casi))"},
+		New: "sg.isSelect = true; sg.acquiretime = int64(casePC(casi)); if sg.ticket = 0; casi < nsends { sg.ticket = 1 }"},
 
 	// Closing, and what finds the channel closed.
 	{Name: "channels", File: "runtime/chan.go",
 		Old: "racerelease(c.raceaddr())",
 		New: "racechanop(getg(), raceOpClose, c, 0, callerpc)"},
+	{Name: "channels", File: "runtime/chan.go",
+		Old: "panic(plainError(\"close of nil",
+		New: "raceclosenil(sys.GetCallerPC()); panic(plainError(\"close of nil"},
 	{Name: "channels", File: "runtime/chan.go",
 		Old: "panic(plainError(\"close of closed",
 		New: "racechanop(getg(), raceOpCloseClosed, c, 0, sys.GetCallerPC()); panic(plainError(\"close of closed"},
@@ -145,13 +150,20 @@ var editsCond = []Edit{
 		New: "if less(t, l.notify) { racecondwake(l, t, sys.GetCallerPC())"},
 	{Name: "Cond", File: "runtime/sema.go",
 		Old: "goparkunlock(&l.lock, waitReasonSyncCondWait, traceBlockCondWait, 3)",
-		New: "goparkunlock(&l.lock, waitReasonSyncCondWait, traceBlockCondWait, 3); racecondwake(l, t, sys.GetCallerPC())"},
+		New: "racewaitsat(unsafe.Pointer(l)); goparkunlock(&l.lock, waitReasonSyncCondWait, traceBlockCondWait, 3); racecondwake(l, t, sys.GetCallerPC())"},
 	{Name: "Cond", File: "runtime/sema.go",
 		Old: "atomic.Store(&l.notify, l.wait.Load())",
 		New: "last := l.wait.Load(); racecondsignal(l, l.notify, last-l.notify, sys.GetCallerPC()); atomic.Store(&l.notify, last)"},
 	{Name: "Cond", File: "runtime/sema.go",
 		Old: "atomic.Store(&l.notify, t+1)",
 		New: "racecondsignal(l, t, 1, sys.GetCallerPC()); atomic.Store(&l.notify, t+1)"},
+}
+
+// editsWaits tell at which semaphore a goroutine parks.
+var editsWaits = []Edit{
+	{Name: "waiting", File: "runtime/sema.go",
+		Old: "\t\troot.queue(addr, s, lifo)",
+		New: "\t\tracewaitsat(unsafe.Pointer(addr)); root.queue(addr, s, lifo)"},
 }
 
 // editsFinal order a finalizer or cleanup after the call that asked for it, and

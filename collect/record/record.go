@@ -90,8 +90,24 @@ const (
 	MisuseRead // N = rule
 	MisuseWrite
 	Add // of a WaitGroup; N = delta, an int32
+	CloseNil
+
+	// What a goroutine waits for when the recording ends, its last records. They
+	// have no order number. Of what waits at a semaphore, Addr is the semaphore's.
+	WaitSend // several sends and receives are one select's
+	WaitRecv
+	WaitMutex
+	WaitReaders // RWMutex.Lock
+	WaitWriter  // RWMutex.RLock
+	WaitGroup
+	WaitCond
+	WaitForever // on a nil channel, or in a select without cases
+	GoesOn      // for nothing that another goroutine would do
 	numSync
 )
+
+// Numbered reports whether the operation has an order number.
+func (s Sync) Numbered() bool { return s < WaitSend }
 
 // Atomic says what an atomic record did.
 type Atomic uint8

@@ -28,7 +28,7 @@ func parseRecorder(t *testing.T) (*token.FileSet, []*ast.File) {
 	t.Helper()
 	fset := token.NewFileSet()
 	var files []*ast.File
-	for _, name := range []string{"race.go", "race_buffer.go", "race_symbol.go", "race_file.go", "race_std.go"} {
+	for _, name := range []string{"race.go", "race_buffer.go", "race_symbol.go", "race_file.go", "race_std.go", "race_waits.go"} {
 		f, err := parser.ParseFile(fset, recorder+name, nil, parser.SkipObjectResolution)
 		if err != nil {
 			t.Fatal(err)
@@ -58,7 +58,10 @@ func TestConstants(t *testing.T) {
 		"raceOpLifeCut": uint64(LifeCut), "raceOpIORead": uint64(IORead), "raceOpIOWrite": uint64(IOWrite),
 		"raceOpSendClosed": uint64(SendClosed), "raceOpCloseClosed": uint64(CloseClosed),
 		"raceOpDefaultSend": uint64(DefaultSend), "raceOpDefaultRecv": uint64(DefaultRecv),
-		"raceOpMisuseRead": uint64(MisuseRead), "raceOpMisuseWrite": uint64(MisuseWrite), "raceOpAdd": uint64(Add),
+		"raceOpMisuseRead": uint64(MisuseRead), "raceOpMisuseWrite": uint64(MisuseWrite), "raceOpAdd": uint64(Add), "raceOpCloseNil": uint64(CloseNil),
+		"raceOpWaitSend": uint64(WaitSend), "raceOpWaitRecv": uint64(WaitRecv), "raceOpWaitMutex": uint64(WaitMutex),
+		"raceOpWaitReaders": uint64(WaitReaders), "raceOpWaitWriter": uint64(WaitWriter), "raceOpWaitGroup": uint64(WaitGroup),
+		"raceOpWaitCond": uint64(WaitCond), "raceOpWaitForever": uint64(WaitForever), "raceOpGoesOn": uint64(GoesOn),
 		"raceAtomicLoad": uint64(AtomicLoad), "raceAtomicStore": uint64(AtomicStore),
 		"raceAtomicRMW": uint64(AtomicRMW), "raceAtomicCASFail": uint64(AtomicCASFail),
 		"raceNoPC": NoPC, "raceCounterBits": CounterBits,
@@ -84,7 +87,7 @@ func TestConstants(t *testing.T) {
 			t.Errorf("the recorder's %s = %#x has no counterpart here", name, v)
 		}
 	}
-	if n := uint64(numSync); got["raceOpAdd"]+1 != n {
+	if n := uint64(numSync); got["raceOpGoesOn"]+1 != n {
 		t.Errorf("there are %d synchronization operations", n-1)
 	}
 }

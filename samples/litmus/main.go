@@ -23,6 +23,7 @@ const (
 	none   verdict = "none"   // no race and no misuse
 	race   verdict = "race"   // exactly one race, on the object and at the marked sites
 	misuse verdict = "misuse" // a finding of the object's rule, at the marked sites
+	note   verdict = "note"   // the same, but no error
 	// No race in what was recorded, but one on the object, at the marked sites,
 	// in another schedule: a fast or a deep search finds it.
 	predicted verdict = "predicted"
@@ -45,7 +46,7 @@ var x int
 
 func all() []litmus {
 	var cases []litmus
-	for _, group := range [][]litmus{channels, locks, syncs, atomics, loops, others, memory, files, predictions} {
+	for _, group := range [][]litmus{channels, locks, syncs, atomics, loops, others, memory, files, blocked, predictions} {
 		cases = append(cases, group...)
 	}
 	return cases

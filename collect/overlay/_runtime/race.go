@@ -98,6 +98,18 @@ const (
 	raceOpMisuseRead
 	raceOpMisuseWrite
 	raceOpAdd
+	raceOpCloseNil
+
+	// What a goroutine waits for at the end: see race_waits.go.
+	raceOpWaitSend
+	raceOpWaitRecv
+	raceOpWaitMutex
+	raceOpWaitReaders // RWMutex.Lock
+	raceOpWaitWriter  // RWMutex.RLock
+	raceOpWaitGroup
+	raceOpWaitCond
+	raceOpWaitForever
+	raceOpGoesOn
 )
 
 const (
@@ -129,6 +141,7 @@ type racestate struct {
 	goid   uint64  // as in tracebacks; 0 until known
 	slices uint32  // numbered stretches of records, see rawSwitch
 	proc   uintptr // *raceproc where the last stretch is; 0 if gid has none yet
+	wait   uintptr // semaphore or Cond at which it parked last
 
 	// stack[:depth] are the calls; stack[:mark] is what the last record said,
 	// of which stack[:low] still holds.

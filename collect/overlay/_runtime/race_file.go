@@ -361,6 +361,7 @@ func racefinish() {
 		systemstack(func() { o.spill(true) })
 		q = o.next
 	}
+	systemstack(racewaits)
 	racefrozen.Store(true)
 	startTheWorld(stw)
 	systemstack(func() {
@@ -439,6 +440,7 @@ func racesave(reason uint64) {
 		o.spill(true)
 		q = o.next
 	}
+	racewaits()
 	if q := raceprocs.Load(); q != 0 {
 		o := (*raceproc)(unsafe.Pointer(q))
 		o.status(recLast, reason)

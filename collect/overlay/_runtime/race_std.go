@@ -114,6 +114,11 @@ func racechanwrite(c *hchan, callpc, _ uintptr) {
 	raceop(getg(), raceOpMisuseWrite, raceSpaceChan, uintptr(unsafe.Pointer(c)), 0, 10, callpc)
 }
 
+// raceclosenil is called by who closes a nil channel, before the panic.
+func raceclosenil(pc uintptr) {
+	raceop(getg(), raceOpCloseNil, raceSpaceChan, 0, 0, 0, pc)
+}
+
 // Cond. Tickets are given out by notifyListAdd; a signal releases a ticket, or
 // a range of them, under l.lock and before l.notify says so; a waiter acquires
 // with its ticket after it has been told.
