@@ -20,10 +20,13 @@ type selection struct {
 // decoded is what the chunks of one block hold, slice by slice. Accesses that are not
 // wanted as events are only counted, or are in the runs; the rest are ops.
 type decoded struct {
-	chunks []decodedChunk
-	slices []slice
-	ops    []op
-	stacks []uint32 // changes of the call stack: low, n, n pcs
+	number  int   // among the blocks, from 1
+	weight  int64 // what it takes in memory, see waiting.go
+	waiting int   // slices that have not been replayed to their end
+	chunks  []decodedChunk
+	slices  []slice
+	ops     []op
+	stacks  []uint32 // changes of the call stack: low, n, n pcs
 	// Of each slice as many rows as it has ops, and two: how far the runs had
 	// got at its begin, before each op, and at its end.
 	rows []uint32
@@ -120,13 +123,22 @@ func (d *decoder) chunk(payload []byte) {
 		}
 		switch r.Tag {
 		case record.TagRead, record.TagWrite:
-			d.access()
+			if d.access(); r.Count == 1 {
+				d.out.weight += accessWeight
+			} else {
+				d.out.weight += opWeight
+			}
+			continue
 		case record.TagStack:
 			d.stack(r.Low, r.PCs)
+			d.out.weight += stackWeight + pcWeight*int64(len(r.PCs))
+			continue
 		case record.TagSlice:
 			d.close(false)
 			cycle = r.Slice.Cycle
 			d.begin(cycle)
+			d.out.weight += sliceWeight
+			continue
 		case record.TagCycle:
 			// It is the P's: whether the goroutine has come as far, its next
 			// record tells.
@@ -142,6 +154,7 @@ func (d *decoder) chunk(payload []byte) {
 		case record.TagAlloc:
 			d.op(op{addr: r.Addr, size: r.Size, pc: r.PC, typ: uint32(r.Type)})
 		}
+		d.out.weight += opWeight
 	}
 	d.close(d.d.Err() != nil)
 }

@@ -32,6 +32,9 @@ func (rec *Recording) Coverage() finding.Coverage {
 	if rec.abandoned > 0 {
 		c.Notes = append(c.Notes, fmt.Sprintf("the last operations of %d goroutines are left out: what came before them is missing", rec.abandoned))
 	}
+	if rec.givenUp > 0 {
+		c.Notes = append(c.Notes, fmt.Sprintf("%d of them had waited for it while more than %d MB of the recording came in", rec.givenUp, mostWaits>>20))
+	}
 	if n := rec.lost.records; n > 0 {
 		c.Notes = append(c.Notes, fmt.Sprintf("%d accesses are left out: large accesses touch more than %d MB", n, maxExtent*extentPage>>20))
 	}

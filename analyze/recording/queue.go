@@ -24,6 +24,17 @@ func (q *queue) push(key uint64, c *cursor) {
 	}
 }
 
+// drop removes those that have been stopped.
+func (q *queue) drop() {
+	all := *q
+	*q = nil
+	for _, x := range all {
+		if !x.c.lost {
+			q.push(x.key, x.c)
+		}
+	}
+}
+
 // pop removes the first, of which there must be one.
 func (q *queue) pop() *cursor {
 	h := *q

@@ -49,7 +49,9 @@ type Recording struct {
 	last      *record.Status // of the end marker
 	lost      struct{ chunks, records, sync uint64 }
 	records   uint64
-	abandoned int // goroutines that could not be replayed to their end
+	abandoned int   // goroutines that could not be replayed to their end
+	givenUp   int   // of these, for want of memory
+	mostWaits int64 // see mostWaits
 	replays   int32
 	frames    map[uint32][]event.Frame // symbols, resolved
 
@@ -103,7 +105,7 @@ func Read(r io.ReaderAt, opts Options) (*Recording, error) {
 		return nil, err
 	}
 	rec := &Recording{
-		file: r, jobs: cmp.Or(opts.Jobs, runtime.GOMAXPROCS(0)),
+		file: r, jobs: cmp.Or(opts.Jobs, runtime.GOMAXPROCS(0)), mostWaits: mostWaits,
 		ends:    make(map[seenKey]*ends),
 		byID:    make(map[uint64]*goroutine),
 		symbols: make(map[uint32][]record.Frame),

@@ -28,7 +28,8 @@ import (
 //
 // The file is read from its beginning to its end. A slice waits in memory until
 // it can be replayed: as long as the recorder was late in writing something that
-// comes before it, at most about a second.
+// comes before it, at most about a second. If too much waits (waiting.go), what
+// has waited longest is taken to wait for something that is missing.
 
 // cursor is how far a goroutine has been replayed.
 type cursor struct {
@@ -71,6 +72,7 @@ type replay struct {
 	cycle    uint32
 	oldest   uint32 // cycle of records that are still to be read
 	place    uint64 // events so far
+	waits    int64  // weight of the blocks in which something waits
 	stopped  bool
 	extent   extent
 	ev       event.Event
@@ -126,7 +128,7 @@ func (rec *Recording) ReplayWhere(want, keep func(addr, size uint64) bool, f fun
 func (rp *replay) replay(rec *Recording) (done bool, err error) {
 	rp.rec = rec
 	rp.counters = make([]counterState, 1<<record.CounterBits)
-	rec.lost.records, rec.lost.sync, rec.abandoned = 0, 0, 0
+	rec.lost.records, rec.lost.sync, rec.abandoned, rec.givenUp = 0, 0, 0, 0
 	rec.replays++
 	if rp.keep != nil {
 		rec.allocs = allocs{}
@@ -139,14 +141,19 @@ func (rp *replay) replay(rec *Recording) (done bool, err error) {
 	n := 0
 	err = overBlocks(newScanner(rec.file), rec.jobs, rp.sel.decode, func(b *block, d *decoded) bool {
 		rec.read.Store(b.end)
+		n++
+		d.number = n
 		for i := range d.chunks {
 			rp.chunk(&d.chunks[i])
 		}
 		rp.oldest = math.MaxUint32
-		if n++; n < len(rec.oldest) {
+		if n < len(rec.oldest) {
 			rp.oldest = rec.oldest[n]
 		}
 		rp.advance()
+		if rp.waits > rec.mostWaits {
+			rp.giveUp()
+		}
 		return !rp.stopped
 	})
 	if err != nil || rp.stopped {
@@ -156,12 +163,13 @@ func (rp *replay) replay(rec *Recording) (done bool, err error) {
 	// Goroutines of which a part, or whose go statement, is missing.
 	for _, g := range rec.byID {
 		switch {
+		case g.cursor != nil && g.cursor.lost:
 		case g.begun != rec.replays && g.records:
 			rp.abandon(1)
 			if rec.whole() {
 				rp.lose(1)
 			}
-		case g.cursor != nil && !g.cursor.lost && (len(g.cursor.early) > 0 || g.cursor.stray):
+		case g.cursor != nil && (len(g.cursor.early) > 0 || g.cursor.stray):
 			rp.abandon(1)
 			rp.lose(1)
 		}
@@ -203,6 +211,7 @@ func (rp *replay) arrive(s *slice) {
 	key := sliceKey{s.number, s.part}
 	switch _, twice := c.early[key]; {
 	case s.number == c.number && s.part == c.part+1 && c.number > 0 || s.number == c.number+1 && s.part == 0 && c.ended:
+		rp.hold(s)
 		c.push(s)
 		rp.follow(c)
 	case twice || s.number < c.number || s.number == c.number && s.part <= c.part:
@@ -211,6 +220,7 @@ func (rp *replay) arrive(s *slice) {
 		if c.early == nil {
 			c.early = make(map[sliceKey]slice)
 		}
+		rp.hold(s)
 		c.early[key] = *s
 	}
 }
@@ -300,7 +310,7 @@ func (rp *replay) nextCycle() bool {
 			rp.abandon(n)
 			rp.waiting -= n
 			for _, w := range cs.waiters {
-				w.c.stop()
+				rp.stop(w.c)
 			}
 			cs.waiters = nil
 		}
@@ -319,8 +329,11 @@ func (rp *replay) nextCycle() bool {
 }
 
 // stop lets c go no further, and forgets what it would have done.
-func (c *cursor) stop() {
-	c.lost, c.open, c.queue, c.early = true, false, nil, nil
+func (rp *replay) stop(c *cursor) {
+	for s := range c.waiting() {
+		rp.release(s)
+	}
+	c.lost, c.open, c.slice.of, c.queue, c.early = true, false, nil, nil, nil
 }
 
 // abandon counts goroutines that are not replayed to their end.
@@ -363,13 +376,14 @@ func (rp *replay) run(c *cursor) {
 			continue
 		}
 		if c.at == s.ops {
-			c.open, c.slice.of = false, nil
 			if s.bad {
 				rp.lose(1)
 				rp.abandon(1)
-				c.stop()
+				rp.stop(c)
 				return
 			}
+			rp.release(s)
+			c.open, c.slice.of = false, nil
 			continue
 		}
 		o := c.op()
@@ -396,7 +410,7 @@ func (rp *replay) run(c *cursor) {
 				// No recorder gives a number twice.
 				rp.lose(1)
 				rp.abandon(1)
-				c.stop()
+				rp.stop(c)
 				return
 			case o.num > cs.next:
 				rp.wait(c, cs)
@@ -427,7 +441,7 @@ func (rp *replay) run(c *cursor) {
 
 // next opens the next slice of the queue.
 func (c *cursor) next() {
-	c.slice = c.queue[0]
+	c.slice, c.queue[0] = c.queue[0], slice{}
 	if c.queue = c.queue[1:]; len(c.queue) == 0 {
 		c.queue = nil
 	}
