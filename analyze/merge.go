@@ -6,68 +6,151 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/hindsight-go/hindsight/analyze/finding"
 )
 
-// Merge makes one result of several, in any order and grouping the same.
-// Occurrences add up; of what several inputs show for one race, that of the
-// stronger kind is taken, then that whose content has the smallest hash.
+// Merge makes one result of several: see [Merger].
 func Merge(results ...*finding.Result) (*finding.Result, error) {
-	if len(results) == 0 {
+	var m Merger
+	for _, r := range results {
+		if err := m.Add(r); err != nil {
+			return nil, err
+		}
+	}
+	return m.Result()
+}
+
+// A Merger makes one result of several. In any order and grouping it is the same to
+// the byte: whether results are added one by one, or merged in groups that are
+// saved, read back and then added. Occurrences add up; of what several show for one
+// race, that of the stronger kind is taken, then that whose content has the
+// smallest hash. In memory it holds what differs, not every result. The zero
+// value is empty.
+type Merger struct {
+	inputs     int
+	orders     []string // sorted
+	races      map[string]merged[finding.Race]
+	findings   map[string]merged[finding.Finding]
+	suppressed map[string]finding.Suppressed
+	coverage   finding.Coverage
+	prediction *finding.Prediction
+	runs       []finding.Run
+	tool       string
+	redaction  string
+	omitted    omitted
+}
+
+// merged is what has been chosen for a key so far, and its rank.
+type merged[T any] struct {
+	chosen      T
+	rank        []string // compared in order, the smallest is chosen
+	occurrences uint64
+}
+
+// Add adds a result, which stays as it is.
+func (m *Merger) Add(r *finding.Result) error {
+	if r.Schema != finding.Schema {
+		return fmt.Errorf("a result of schema %q, not %q", r.Schema, finding.Schema)
+	}
+	r = r.Normal()
+	if slices.ContainsFunc(r.Entries(), func(e finding.Entry) bool { return e.ID == "" }) {
+		r.Finish() // made by others
+	}
+	if m.inputs++; m.inputs == 1 {
+		m.races, m.findings, m.suppressed = map[string]merged[finding.Race]{}, map[string]merged[finding.Finding]{}, map[string]finding.Suppressed{}
+		m.coverage = finding.Coverage{Complete: true, Instrumented: true}
+	}
+	m.orders = union(m.orders, []string{r.Order})
+	for _, x := range r.Races {
+		n := x.Occurrences
+		x.ID, x.Occurrences = finding.BaseID(x.ID), 0
+		choose(m.races, raceKey(&x), merged[finding.Race]{x, raceRank(x), n})
+	}
+	for _, x := range r.Findings {
+		n := x.Occurrences
+		x.ID, x.Occurrences = finding.BaseID(x.ID), 0
+		choose(m.findings, findingKey(&x), merged[finding.Finding]{x, findingRank(x), n})
+	}
+	for _, s := range r.Suppressed {
+		n := s.Occurrences
+		s.ID, s.Occurrences = finding.BaseID(s.ID), 0
+		key := string(content(s))
+		s.Occurrences = m.suppressed[key].Occurrences + n
+		m.suppressed[key] = s
+	}
+	mergeCoverage(&m.coverage, &r.Coverage)
+	m.prediction = mergePrediction(m.prediction, r.Prediction)
+	m.runs = append(m.runs, r.Runs...)
+	m.tool = max(m.tool, r.Tool)
+	m.redaction = strongerRedaction(m.redaction, r.Redaction)
+	m.omitted.add(r.Omitted)
+	return nil
+}
+
+// choose keeps the one of smaller rank of what is there and what comes, and adds
+// their occurrences up.
+func choose[T any](to map[string]merged[T], key string, x merged[T]) {
+	if before, ok := to[key]; ok {
+		sum := before.occurrences + x.occurrences
+		if slices.Compare(before.rank, x.rank) <= 0 {
+			x = before
+		}
+		x.occurrences = sum
+	}
+	to[key] = x
+}
+
+// Result is that of all that have been added.
+func (m *Merger) Result() (*finding.Result, error) {
+	switch len(m.orders) {
+	case 0:
 		return nil, errNothing
+	case 1:
+	default:
+		return nil, fmt.Errorf("results of different orders (%s) cannot be merged", strings.Join(m.orders, ", "))
 	}
 	out := &finding.Result{
-		Order: results[0].Order, Races: []finding.Race{}, Findings: []finding.Finding{}, Runs: []finding.Run{},
-		Suppressed: []finding.Suppressed{},
-		Coverage:   finding.Coverage{Complete: true, Instrumented: true, NotInstrumented: []string{}, Notes: []string{}},
+		Order: m.orders[0], Races: []finding.Race{}, Findings: []finding.Finding{}, Runs: slices.Clone(m.runs),
+		Coverage: m.coverage, Prediction: m.prediction, Tool: m.tool, Redaction: m.redaction,
 	}
-	races := map[string]int{}
-	findings := map[string]int{}
-	for _, r := range results {
-		if r.Schema != finding.Schema {
-			return nil, fmt.Errorf("a result of schema %q, not %q", r.Schema, finding.Schema)
-		}
-		if r.Order != out.Order {
-			return nil, fmt.Errorf("results of different orders (%s and %s) cannot be merged", out.Order, r.Order)
-		}
-		for _, x := range r.Races {
-			x.ID = "" // given anew
-			key := raceKey(&x)
-			if i, ok := races[key]; ok {
-				out.Races[i] = mergeRace(&out.Races[i], &x)
-			} else {
-				races[key] = len(out.Races)
-				out.Races = append(out.Races, x)
-			}
-		}
-		for _, x := range r.Findings {
-			x.ID = ""
-			key := findingKey(&x)
-			if i, ok := findings[key]; ok {
-				out.Findings[i] = mergeFinding(&out.Findings[i], &x)
-			} else {
-				findings[key] = len(out.Findings)
-				out.Findings = append(out.Findings, x)
-			}
-		}
-		mergeCoverage(&out.Coverage, &r.Coverage)
-		out.Prediction = mergePrediction(out.Prediction, r.Prediction)
-		out.Suppressed = append(out.Suppressed, r.Suppressed...)
-		out.Omitted = mergeOmitted(out.Omitted, r.Omitted)
-		out.Tool = max(out.Tool, r.Tool)
-		if out.Redaction != "public" && r.Redaction != "" {
-			out.Redaction = r.Redaction
-		}
-		out.Runs = append(out.Runs, r.Runs...)
+	for _, key := range slices.Sorted(maps.Keys(m.races)) {
+		x := m.races[key]
+		x.chosen.Occurrences = x.occurrences
+		out.Races = append(out.Races, x.chosen)
 	}
-	slices.SortFunc(out.Runs, func(a, b finding.Run) int { return bytes.Compare(content(a), content(b)) })
-	out.Suppressed = mergeSuppressed(out.Suppressed)
-	out.Finish()
-	settle(out)
+	for _, key := range slices.Sorted(maps.Keys(m.findings)) {
+		x := m.findings[key]
+		x.chosen.Occurrences = x.occurrences
+		out.Findings = append(out.Findings, x.chosen)
+	}
+	out.Suppressed = []finding.Suppressed{}
+	for _, key := range slices.Sorted(maps.Keys(m.suppressed)) {
+		out.Suppressed = append(out.Suppressed, m.suppressed[key])
+	}
+	sortByContent(out.Runs)
+	out.Settle()
+	out.Omitted = m.omitted.result(m.inputs, out)
 	return out, nil
+}
+
+// sortByContent sorts a list of plain data.
+func sortByContent[T any](list []T) {
+	type keyed struct {
+		key   []byte
+		value T
+	}
+	all := make([]keyed, len(list))
+	for i, x := range list {
+		all[i] = keyed{content(x), x}
+	}
+	slices.SortFunc(all, func(a, b keyed) int { return bytes.Compare(a.key, b.key) })
+	for i := range all {
+		list[i] = all[i].value
+	}
 }
 
 // raceKey is what makes two races one: the object's name, where it was
@@ -111,34 +194,27 @@ func hash(x any) string {
 	return string(sum[:])
 }
 
-func mergeRace(a, b *finding.Race) finding.Race {
-	occurrences := a.Occurrences + b.Occurrences
-	bare := func(r *finding.Race) finding.Race {
-		c := *r
-		c.Occurrences, c.Weak = 0, false
-		return c
+// raceRank orders what several results show for one race. Source lines decide
+// last: the same execution may be shown with them or without.
+func raceRank(r finding.Race) []string {
+	stronger := "1"
+	if r.Kind == "write-write" {
+		stronger = "0"
 	}
-	x, y := bare(a), bare(b)
-	if cmp.Or(
-		cmp.Compare(a.Tier, b.Tier), // "observed" < "predicted"
-		cmp.Compare(b.Kind, a.Kind), // "write-write" > "read-write"
-		strings.Compare(hash(x), hash(y)),
-	) > 0 {
-		x = y
+	with := hash(r)
+	for i := range r.Accesses {
+		r.Accesses[i].Source, r.Accesses[i].NoSource = nil, ""
 	}
-	x.Occurrences = occurrences
-	return x
+	return []string{r.Tier, stronger, hash(r), with} // "observed" < "predicted"
 }
 
-func mergeFinding(a, b *finding.Finding) finding.Finding {
-	occurrences := a.Occurrences + b.Occurrences
-	x, y := *a, *b
-	x.Occurrences, y.Occurrences = 0, 0
-	if cmp.Or(cmp.Compare(a.Tier, b.Tier), strings.Compare(hash(x), hash(y))) > 0 {
-		x = y
+func findingRank(f finding.Finding) []string {
+	with := hash(f)
+	f.Events = slices.Clone(f.Events)
+	for i := range f.Events {
+		f.Events[i].Source, f.Events[i].NoSource = nil, ""
 	}
-	x.Occurrences = occurrences
-	return x
+	return []string{f.Tier, hash(f), with}
 }
 
 func mergeCoverage(to, c *finding.Coverage) {
@@ -171,82 +247,13 @@ func union(a, b []string) []string {
 	return slices.Compact(all)
 }
 
-// mergeSuppressed makes one of entries that differ in their occurrences only.
-func mergeSuppressed(list []finding.Suppressed) []finding.Suppressed {
-	index := map[string]int{}
-	out := []finding.Suppressed{}
-	for _, s := range list {
-		bare := s
-		bare.Occurrences = 0
-		key := string(content(bare))
-		if i, ok := index[key]; ok {
-			out[i].Occurrences += s.Occurrences
-			continue
-		}
-		index[key] = len(out)
-		out = append(out, s)
+// strongerRedaction is what has been taken out of two results together.
+func strongerRedaction(a, b string) string {
+	if a == "public" || b == "" {
+		return a
 	}
-	slices.SortFunc(out, func(a, b finding.Suppressed) int {
-		return cmp.Or(cmp.Compare(a.ID, b.ID), bytes.Compare(content(a), content(b)))
-	})
-	return out
-}
-
-// mergeOmitted adds up what pages left out. What two parts of a page both name is
-// one.
-func mergeOmitted(a, b *finding.Omitted) *finding.Omitted {
-	if a == nil || b == nil {
-		return cmp.Or(a, b)
+	if b == "public" || a == "" {
+		return b
 	}
-	sum := &finding.Omitted{
-		Races: a.Races + b.Races, Observed: a.Observed + b.Observed, Occurrences: a.Occurrences + b.Occurrences,
-		Findings: a.Findings + b.Findings, Named: slices.Clone(a.Named),
-	}
-	for _, named := range b.Named {
-		if slices.Contains(a.Named, named) {
-			forget(sum, named)
-		} else {
-			sum.Named = append(sum.Named, named)
-		}
-	}
-	slices.SortFunc(sum.Named, func(x, y finding.OmittedRace) int {
-		return cmp.Or(cmp.Compare(x.ID, y.ID), bytes.Compare(content(x), content(y)))
-	})
-	return sum
-}
-
-// settle takes out of what pages left out what another page had.
-func settle(out *finding.Result) {
-	if out.Omitted == nil {
-		return
-	}
-	shown := map[string]bool{}
-	for _, e := range out.Entries() {
-		shown[e.ID] = true
-	}
-	o := *out.Omitted
-	o.Named = []finding.OmittedRace{}
-	for _, named := range out.Omitted.Named {
-		if shown[named.ID] {
-			forget(&o, named)
-		} else {
-			o.Named = append(o.Named, named)
-		}
-	}
-	if out.Omitted = &o; o.Races <= 0 && o.Findings <= 0 {
-		out.Omitted = nil
-	}
-}
-
-// forget counts a race or finding less.
-func forget(o *finding.Omitted, named finding.OmittedRace) {
-	if named.Finding {
-		o.Findings--
-		return
-	}
-	o.Races--
-	o.Occurrences -= min(o.Occurrences, named.Occurrences)
-	if named.Observed {
-		o.Observed--
-	}
+	return max(a, b)
 }

@@ -25,7 +25,7 @@ func WritePages(r *finding.Result, o Options, create func(part int) (io.WriteClo
 	if r.Schema != finding.Schema {
 		return fmt.Errorf("result has schema %q, want %q", r.Schema, finding.Schema)
 	}
-	r = normalize(r)
+	r = r.Normal()
 	search := newScrubber(r, o.Here)
 	r = redact(r, o.level(HTML), search)
 	var at position
@@ -124,4 +124,11 @@ func part(r *finding.Result, from, n position, number int) *finding.Result {
 	}
 	cut.Omitted, cut.Races, cut.Findings = &o, races, findings
 	return &cut
+}
+
+func tierRank(tier string) int {
+	if tier == "observed" {
+		return 0
+	}
+	return 1
 }

@@ -72,5 +72,5 @@ func parse(data []byte) (*finding.Result, error) {
 	default:
 		return nil, fmt.Errorf("saved result has the unknown verdict %q", Visible(result.Verdict))
 	}
-	return normalize(&result), nil
+	return result.Normal(), nil
 }

@@ -31,7 +31,7 @@ const (
 )
 
 // formats is the table behind everything that depends on a format. A render
-// function gets a result that [normalize] has put in order.
+// function gets a result in its normal form ([finding.Result.Normal]).
 var formats = []struct {
 	format Format
 	ext    string
@@ -116,7 +116,7 @@ func Write(w io.Writer, f Format, r *finding.Result, o Options) error {
 		if known.format != f {
 			continue
 		}
-		r = normalize(r)
+		r = r.Normal()
 		if f == HTML { // before it is redacted, since all could be much
 			r = part(r, position{}, position{o.maxRaces(), len(r.Findings)}, 0)
 		}

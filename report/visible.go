@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/hindsight-go/hindsight/analyze/finding"
 )
 
 // maxName is how many characters of a name a report shows, and maxSource of a source line.
@@ -23,7 +25,7 @@ func Visible(s string) string { return visible(s, maxName) }
 
 // visible is Visible with at most max characters, before escapes.
 func visible(s string, max int) string {
-	s = validText(s)
+	s = finding.ValidText(s)
 	if len(s) > max {
 		head, tail := cut(s, max*3/4), cutTail(s, max/4)
 		if gone := len(s) - len(head) - len(tail); gone > 0 {
@@ -31,14 +33,6 @@ func visible(s string, max int) string {
 		}
 	}
 	return escape(s)
-}
-
-// validText is s with U+FFFD for every byte that is not UTF-8, as in the stored form.
-func validText(s string) string {
-	if utf8.ValidString(s) {
-		return s
-	}
-	return string([]rune(s))
 }
 
 // cut returns the first n characters of s.

@@ -10,10 +10,9 @@ import (
 	"strings"
 )
 
-// Finish gives ids to all races and findings of a result, puts them in order
-// and sets the verdict. Every change to a result ends with it.
+// Finish gives ids to all races and findings that an analysis has found, and puts
+// the result into its final form: see [Result.Settle].
 func (r *Result) Finish() {
-	r.Schema = Schema
 	main := r.mainModule()
 	for i := range r.Races {
 		x := &r.Races[i]
@@ -22,9 +21,18 @@ func (r *Result) Finish() {
 	for i := range r.Findings {
 		r.Findings[i].ID = findingID(&r.Findings[i], main)
 	}
+	r.Settle()
+}
+
+// Settle puts races and findings in order, makes their ids unique and sets the
+// verdict. An id stays what the analysis made it, but for the suffix: what the main
+// module is of a run that is merged with others has no part in theirs.
+func (r *Result) Settle() {
+	r.Schema = Schema
 	r.Sort()
 	seen := map[string]int{}
 	unique := func(id string) string {
+		id = BaseID(id)
 		if seen[id]++; seen[id] > 1 {
 			return fmt.Sprintf("%s-%d", id, seen[id])
 		}

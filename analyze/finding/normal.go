@@ -1,15 +1,14 @@
-package report
+package finding
 
 import (
 	"reflect"
-
-	"github.com/hindsight-go/hindsight/analyze/finding"
+	"unicode/utf8"
 )
 
-// normalize returns a deep copy of r in the order that every format shows (see
-// [finding.Result.Sort]), with no list nil and all text valid UTF-8, as it will be
-// when it is read back. Normalizing twice is the same as once.
-func normalize(r *finding.Result) *finding.Result {
+// Normal returns a deep copy of r in its order (see [Result.Sort]), with no list
+// nil and all text valid UTF-8, as it will be when it has been saved and read back.
+// To do so twice is the same as once.
+func (r *Result) Normal() *Result {
 	n := *r
 	tidy(reflect.ValueOf(&n).Elem())
 	n.Sort()
@@ -20,7 +19,7 @@ func normalize(r *finding.Result) *finding.Result {
 func tidy(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.String:
-		v.SetString(validText(v.String()))
+		v.SetString(ValidText(v.String()))
 	case reflect.Struct:
 		for i := range v.NumField() {
 			tidy(v.Field(i))
@@ -47,9 +46,10 @@ func tidy(v reflect.Value) {
 	}
 }
 
-func tierRank(tier string) int {
-	if tier == "observed" {
-		return 0
+// ValidText is s with U+FFFD for every byte that is not UTF-8, as in the stored form.
+func ValidText(s string) string {
+	if utf8.ValidString(s) {
+		return s
 	}
-	return 1
+	return string([]rune(s))
 }
