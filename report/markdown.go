@@ -14,8 +14,8 @@ func writeMarkdown(w io.Writer, r *finding.Result, _ Options) error {
 	var b strings.Builder
 	v := verdictOf(r)
 	fmt.Fprintf(&b, "# %s\n\n%s\n\n", mdText(v.Headline), mdText(v.Detail))
-	for _, run := range r.Runs {
-		fmt.Fprintf(&b, "%s\n\n", mdText(strings.Join(runFacts(run), ", ")))
+	for _, line := range runLines(r) {
+		fmt.Fprintf(&b, "%s\n\n", mdText(line))
 	}
 	if e := extent(r); e != "" {
 		fmt.Fprintf(&b, "Recorded: %s.\n\n", e)

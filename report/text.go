@@ -46,8 +46,8 @@ func writeText(w io.Writer, r *finding.Result, o Options) error {
 		fmt.Fprintf(&b, "  %s\n", text)
 	}
 	b.WriteByte('\n')
-	for _, run := range r.Runs {
-		fmt.Fprintf(&b, "%s\n", strings.Join(runFacts(run), ", "))
+	for _, line := range runLines(r) {
+		fmt.Fprintf(&b, "%s\n", line)
 	}
 	v := verdictOf(r)
 	fmt.Fprintf(&b, "hindsight: %s", v.Headline)
@@ -258,6 +258,35 @@ func visibleList(names []string) string {
 		shown[i] = Visible(n)
 	}
 	return strings.Join(shown, ", ")
+}
+
+// maxRunLines is how many recorded processes a text lists.
+const maxRunLines = 20
+
+// runLines identify the recorded processes, each a line, the first of many. Equal
+// ones share a line.
+func runLines(r *finding.Result) []string {
+	var lines []string
+	times := map[string]int{}
+	for _, run := range r.Runs {
+		line := strings.Join(runFacts(run), ", ")
+		if times[line]++; times[line] == 1 && line != "" {
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) > maxRunLines {
+		more := 0
+		for _, line := range lines[maxRunLines:] {
+			more += times[line]
+		}
+		lines = append(lines[:maxRunLines], "and "+count(more, "more process"))
+	}
+	for i, line := range lines {
+		if n := times[line]; n > 1 {
+			lines[i] += fmt.Sprintf(" (%d processes)", n)
+		}
+	}
+	return lines
 }
 
 // runFacts are the facts of a recorded process that identify it.

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -144,7 +145,7 @@ type modules []string
 func modulesOf(r *finding.Result) modules {
 	var m modules
 	for _, run := range r.Runs {
-		if run.Module != "" {
+		if run.Module != "" && !slices.Contains(m, run.Module) {
 			m = append(m, run.Module)
 		}
 	}

@@ -1,6 +1,11 @@
 package report
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+
+	"github.com/hindsight-go/hindsight/analyze/finding"
+)
 
 func TestProse(t *testing.T) {
 	for in, want := range map[string]string{
@@ -14,5 +19,20 @@ func TestProse(t *testing.T) {
 		if got := prose(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
+	}
+}
+
+// Of many recorded processes text names the first, and equal ones once.
+func TestRunLines(t *testing.T) {
+	r := &finding.Result{}
+	for i := range 100 {
+		r.Runs = append(r.Runs, finding.Run{Program: fmt.Sprint("p", i/4)}, finding.Run{})
+	}
+	lines := runLines(r)
+	if len(lines) != maxRunLines+1 || lines[0] != "p0 (4 processes)" || lines[maxRunLines] != "and 20 more processes" {
+		t.Errorf("%q", lines)
+	}
+	if lines := runLines(&finding.Result{Runs: r.Runs[:5]}); len(lines) != 1 || lines[0] != "p0 (3 processes)" {
+		t.Errorf("%q", lines)
 	}
 }

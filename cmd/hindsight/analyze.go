@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hindsight-go/hindsight/analyze"
 	"github.com/hindsight-go/hindsight/analyze/finding"
@@ -47,34 +48,13 @@ func (a *app) analyzeAndReport(args []string, format report.Format) (int, error)
 // oneAtATime is the size in bytes from which inputs are not analyzed at once.
 const oneAtATime = 64 << 20
 
-// analyze analyzes inputs together. It returns an error for each that is
-// unreadable, and no result if all are.
+// analyze analyzes inputs together, and all files of those that are directories.
+// It returns an error for each that is unreadable, and no result if all are.
 func (a *app) analyze(names []string) (*finding.Result, []error) {
 	a.sources = newSources(a.source)
-	results := make([]*finding.Result, len(names))
-	problems := make([]error, len(names))
-	var group errgroup.Group
-	group.SetLimit(cmp.Or(a.jobs, runtime.GOMAXPROCS(0)))
-	var large sync.Mutex
-	for i, name := range names {
-		group.Go(func() error {
-			if info, err := os.Stat(name); err == nil && info.Size() > oneAtATime {
-				large.Lock()
-				defer large.Unlock()
-			}
-			results[i], problems[i] = a.analyzeInput(name)
-			return nil
-		})
-	}
-	group.Wait()
-	results = slices.DeleteFunc(results, func(r *finding.Result) bool { return r == nil })
-	problems = slices.DeleteFunc(problems, func(err error) bool { return err == nil })
-	if len(results) == 0 {
+	result, problems := a.analyzeAll(names)
+	if result == nil {
 		return nil, problems
-	}
-	result, err := analyze.Merge(results...)
-	if err != nil {
-		return nil, append(problems, err)
 	}
 	if result.Tool == "" { // not saved before
 		result.Tool, _ = version()
@@ -82,6 +62,69 @@ func (a *app) analyze(names []string) (*finding.Result, []error) {
 	a.sources.fill(result)
 	if err := a.hide(result); err != nil {
 		return nil, append(problems, err)
+	}
+	return result, problems
+}
+
+// analyzeAll is analyze without what is the same for all inputs. In memory are the
+// results of as many inputs as are analyzed at once, and what has been merged.
+func (a *app) analyzeAll(names []string) (*finding.Result, []error) {
+	inputs, problems := a.expand(names)
+	unreadable := make([]error, len(inputs))
+	skipped := 0
+	var group errgroup.Group
+	group.SetLimit(cmp.Or(a.jobs, runtime.GOMAXPROCS(0)))
+	var large, merging sync.Mutex
+	var merger analyze.Merger
+	merge := func(r *finding.Result) error {
+		merging.Lock()
+		defer merging.Unlock()
+		return merger.Add(r)
+	}
+	var done atomic.Int64
+	stop := a.temp.yield(a.interrupt)
+	for i, name := range inputs {
+		a.progress.count(int(done.Load())+1, len(inputs))
+		group.Go(func() error {
+			defer done.Add(1)
+			if i > 0 && a.interrupted.Load() {
+				merging.Lock()
+				skipped++
+				merging.Unlock()
+				return nil
+			}
+			if info, err := os.Stat(name); err == nil && info.Size() > oneAtATime {
+				large.Lock()
+				defer large.Unlock()
+			}
+			result, err := a.analyzeInput(name)
+			if err == nil {
+				err = merge(result)
+			}
+			unreadable[i] = err
+			return nil
+		})
+	}
+	group.Wait()
+	stop()
+	a.progress.count(0, 0)
+	unreadable = slices.DeleteFunc(unreadable, func(err error) bool { return err == nil })
+	if len(inputs) > len(names) {
+		a.note("%d files, of which %d could not be read", len(inputs), len(unreadable))
+	}
+	problems = append(problems, unreadable...)
+	if len(unreadable)+skipped == len(inputs) {
+		return nil, problems
+	}
+	result, err := merger.Result()
+	if err != nil {
+		return nil, append(problems, err)
+	}
+	if skipped > 0 {
+		c := &result.Coverage
+		c.Complete, c.Truncated = false, true
+		c.Notes = append(c.Notes, fmt.Sprintf("the analysis was interrupted: %d of %d files were not looked at", skipped, len(inputs)))
+		result.Settle()
 	}
 	return result, problems
 }

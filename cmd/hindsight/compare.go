@@ -46,6 +46,8 @@ func runMerge(a *app, args []string) (int, error) {
 	if len(args) == 0 {
 		return 0, usage("merge needs results")
 	}
+	// A recording among them is analyzed as by default.
+	a.order, a.predict = "model", "fast"
 	format, err := a.reportFormat(report.JSON)
 	if err != nil {
 		return 0, err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -28,9 +29,9 @@ func (a *app) hide(r *finding.Result) error {
 	if a.baseline == "" {
 		return nil
 	}
-	known, err := a.analyzeInput(a.baseline)
-	if err != nil {
-		return fmt.Errorf("--baseline: %w", err)
+	known, problems := a.analyzeAll([]string{a.baseline})
+	if len(problems) > 0 {
+		return fmt.Errorf("--baseline: %w", errors.Join(problems...))
 	}
 	for _, e := range r.SuppressKnown(known, a.baseline) {
 		a.note("%s: %s (%s %s) was not seen", a.baseline, report.Visible(e.ID), e.Rule, report.Visible(e.Object))

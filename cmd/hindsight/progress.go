@@ -20,6 +20,7 @@ type progress struct {
 	shown bool
 	name  string // of the pass
 	begun time.Time
+	of    string // which of several inputs this is
 }
 
 func newProgress(w io.Writer) *progress {
@@ -36,8 +37,17 @@ func (p *progress) set(format string, args ...any) {
 	if p.w == nil || time.Since(p.last) < p.every {
 		return
 	}
-	fmt.Fprintf(p.w, "\r\033[K"+format, args...)
+	fmt.Fprintf(p.w, "\r\033[K"+p.of+format, args...)
 	p.last, p.shown = time.Now(), true
+}
+
+// count says that what follows is of one of several inputs.
+func (p *progress) count(number, of int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.of = ""; of > 1 {
+		p.of = fmt.Sprintf("%d of %d: ", number, of)
+	}
 }
 
 // pass shows how far a pass has got: the number of events so far and, unless size

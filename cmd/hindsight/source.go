@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,12 +31,12 @@ const (
 type sources struct {
 	mu    sync.Mutex // of metas, while inputs are analyzed
 	roots []string
-	metas []toolchain.Meta
-	files map[string]sourceFile // by recorded name
+	metas map[string]toolchain.Meta // by the text of it: processes of one program have the same
+	files map[string]sourceFile     // by recorded name
 }
 
 func newSources(dir string) *sources {
-	s := &sources{files: make(map[string]sourceFile)}
+	s := &sources{metas: make(map[string]toolchain.Meta), files: make(map[string]sourceFile)}
 	if dir != "" {
 		s.roots = append(s.roots, dir)
 	}
@@ -71,7 +72,7 @@ func (s *sources) add(build string) (toolchain.Meta, bool) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.metas = append(s.metas, meta)
+	s.metas[build] = meta
 	return meta, true
 }
 
@@ -137,7 +138,8 @@ type sourceFile struct {
 
 // find reads the file that a recording calls name.
 func (s *sources) find(name string) (f sourceFile) {
-	for _, meta := range s.metas {
+	for _, build := range slices.Sorted(maps.Keys(s.metas)) { // in whatever order the inputs came
+		meta := s.metas[build]
 		sum, ok := meta.Files[name]
 		if !ok {
 			continue
