@@ -92,7 +92,7 @@ or =shared:N (shared, after N records in full) overrides --record.`,
 			flags: []string{"packages", "record"},
 		},
 		{
-			name: "analyze", synopsis: "[flags] TRACE...", run: runAnalyze,
+			name: "analyze", synopsis: "[flags] TRACE|DIR...", run: runAnalyze,
 			short: "report the races of recordings",
 			long: `
 Analyze reads traces of programs that recorded themselves, event scripts, and
@@ -100,10 +100,14 @@ results that were saved as JSON or as a page, and reports the data races of all 
 them together.
 
 	hindsight analyze server.trace
-	hindsight analyze --output=report.html *.trace
+	hindsight analyze --output=report.html traces/
 	ssh host cat server.trace.gz | hindsight analyze --format=json -
 
-What an input is shows in its content; gzip is unpacked; "-" is standard input.
+What an input is shows in its content; gzip is unpacked; "-" is standard input. A
+directory stands for all files in it, at any depth, but for those that begin with a dot
+or that a flag names; the order of inputs makes no difference. One that is unreadable
+gets its message, the others are analyzed.
+
 The report goes to standard output as text, unless --output or --format say
 otherwise. Neither the program nor its source is needed; source lines are shown
 if the recorded version of a file is found below the current module or --source.
@@ -181,7 +185,7 @@ two allows no verdict; else 0.`,
 			flags: []string{"output", "order", "predict", "predict-strict", "predict-budget", "jobs"},
 		},
 		{
-			name: "merge", synopsis: "[flags] RESULT...", run: runMerge,
+			name: "merge", synopsis: "[flags] RESULT|DIR...", run: runMerge,
 			short: "make one result of several",
 			long: `
 Merge makes one result of the results of several runs. It may be done in any order
@@ -189,7 +193,8 @@ and in any number of steps: the results of a thousand test machines can be merge
 groups, and then the groups. Occurrences add up.
 
 	hindsight merge --output=all.json run-*.json
-	hindsight merge --output=all.html run-*.json
+	hindsight merge --output=all.html results/
+	hindsight merge --baseline=main.json results/
 
 The result goes to standard output as JSON, unless --output or --format say
 otherwise. The exit status is that of analyze.`,

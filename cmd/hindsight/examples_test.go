@@ -2,11 +2,14 @@ package main
 
 import (
 	"bufio"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/hindsight-go/hindsight/collect/record/recorded"
 )
 
 // Examples of the documentation that no test can run.
@@ -67,6 +70,18 @@ func TestExamples(t *testing.T) {
 			t.Fatal(stderr)
 		}
 	}
+	for _, dir := range []string{"traces", "results"} {
+		if err := os.Mkdir(dir, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if status, _, stderr := call("", "analyze", "--output="+dir+"/1.json", "bug.hbt"); status != exitFound {
+			t.Fatal(stderr)
+		}
+	}
+	trace := recorded.Lostupdate()
+	service := serve(t, map[string]http.HandlerFunc{
+		"/debug/hindsight/trace": sends(trace), "/debug/hindsight/flight": sends(trace), "/ops/debug/pprof/trace": sends(trace),
+	})
 	environment := append(os.Environ(), asHindsight+"=1", "ZDOTDIR="+bin, "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 
 	ran := 0
@@ -74,7 +89,8 @@ func TestExamples(t *testing.T) {
 		if notRun[line] != "" {
 			continue
 		}
-		command := strings.NewReplacer("go run ./cmd/hindsight ", "hindsight ", "/usr/local/share/man/man1/", "").Replace(line)
+		command := strings.NewReplacer("go run ./cmd/hindsight ", "hindsight ", "/usr/local/share/man/man1/", "",
+			"https://shop.example.com", service.URL, "localhost:6060", strings.TrimPrefix(service.URL, "http://")).Replace(line)
 		if strings.Contains(line, exampleID) {
 			command = strings.ReplaceAll(command, exampleID, someID(t, command))
 		}

@@ -19,6 +19,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,6 +29,7 @@ import (
 // serving is a service whose handlers are given by path; it tells what it was asked.
 type serving struct {
 	*httptest.Server
+	mu    sync.Mutex
 	asked []string
 }
 
@@ -35,7 +37,9 @@ func serve(t *testing.T, handlers map[string]http.HandlerFunc) *serving {
 	t.Helper()
 	s := &serving{}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
 		s.asked = append(s.asked, r.URL.RequestURI())
+		s.mu.Unlock()
 		if h := handlers[r.URL.Path]; h != nil {
 			h(w, r)
 		} else {
@@ -44,6 +48,13 @@ func serve(t *testing.T, handlers map[string]http.HandlerFunc) *serving {
 	}))
 	t.Cleanup(s.Close)
 	return s
+}
+
+// requests are those that it got, in a line.
+func (s *serving) requests() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return strings.Join(s.asked, " ")
 }
 
 // sends is a handler that sends bytes.
@@ -74,8 +85,8 @@ func TestRecord(t *testing.T) {
 		s := serve(t, map[string]http.HandlerFunc{test.at: sends(trace)})
 		arg := strings.NewReplacer("%s", s.URL, "%h", strings.TrimPrefix(s.URL, "http://")).Replace(test.arg)
 		status, out, stderr := call("", append(append([]string{"record"}, strings.Fields(test.flags)...), arg)...)
-		if status != exitFound || !strings.Contains(out, "main.counter") || strings.Join(s.asked, " ") != test.asked {
-			t.Errorf("%s %s: status %d, asked %q, want %q\n%s%s", test.flags, test.arg, status, s.asked, test.asked, out, stderr)
+		if status != exitFound || !strings.Contains(out, "main.counter") || s.requests() != test.asked {
+			t.Errorf("%s %s: status %d, asked %q, want %q\n%s%s", test.flags, test.arg, status, s.requests(), test.asked, out, stderr)
 		}
 		kept, _ := filepath.Glob("127.0.0.1-*.trace")
 		if len(kept) != 1 || !strings.Contains(stderr, "trace kept as "+kept[0]) {
