@@ -228,6 +228,10 @@ func mergeCoverage(to, c *finding.Coverage) {
 	to.Foreign += c.Foreign
 	to.NotInstrumented = union(to.NotInstrumented, c.NotInstrumented)
 	to.Notes = union(to.Notes, c.Notes)
+	to.Windows = slices.Concat(to.Windows, c.Windows)
+	slices.SortFunc(to.Windows, func(a, b finding.Window) int {
+		return cmp.Or(strings.Compare(a.From, b.From), strings.Compare(a.To, b.To))
+	})
 }
 
 // mergePrediction adds up; of different levels, that of less effort counts.

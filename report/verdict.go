@@ -178,6 +178,9 @@ func coverageNotes(r *finding.Result) []string {
 	c := r.Coverage
 	var notes []string
 	add := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
+	for _, w := range c.Windows {
+		add("Recorded from %s to %s only.", w.From, w.To)
+	}
 	if c.Truncated {
 		moment := ""
 		if len(r.Runs) == 1 && r.Runs[0].Seconds > 0 {

@@ -173,6 +173,13 @@ type Coverage struct {
 	Foreign         uint64   `json:"foreignAccesses"` // plain accesses outside Go's memory, counted only
 	NotInstrumented []string `json:"notInstrumented"`
 	Notes           []string `json:"notes"`
+	Windows         []Window `json:"windows,omitempty"` // if not all of a process's life was to be recorded
+}
+
+// Window is a stretch of a process's life: RFC 3339 with milliseconds, UTC.
+type Window struct {
+	From string `json:"from"`
+	To   string `json:"to"`
 }
 
 // Run describes the recorded process.

@@ -26,8 +26,11 @@ func (rec *Recording) Coverage() finding.Coverage {
 			c.Notes = append(c.Notes, "edit of the standard library not made: "+u)
 		}
 	}
-	if rec.last != nil && rec.last.Reason != 0 {
+	if rec.last != nil && !orderly(rec.last.Reason) {
 		c.Notes = append(c.Notes, "the process ended by "+reason(rec.last.Reason))
+	}
+	if w, ok := rec.window(); ok {
+		c.Windows = []finding.Window{w}
 	}
 	if rec.abandoned > 0 {
 		c.Notes = append(c.Notes, fmt.Sprintf("the last operations of %d goroutines are left out: what came before them is missing", rec.abandoned))
@@ -42,6 +45,21 @@ func (rec *Recording) Coverage() finding.Coverage {
 		c.Notes = append(c.Notes, "the execution trace ends early: "+rec.reader.err.Error())
 	}
 	return c
+}
+
+// orderly reports whether the recorder ended the recording itself, with the
+// world stopped: at the program's end, a window's, or its limit.
+func orderly(reason uint64) bool { return reason == 0 || reason == 5 || reason == 7 }
+
+// window is the time that was recorded, unless that was all.
+func (rec *Recording) window() (w finding.Window, ok bool) {
+	start, err := strconv.ParseInt(rec.Fact("start"), 10, 64)
+	began, err2 := strconv.ParseUint(rec.Fact("nanotime"), 10, 64)
+	if rec.facts["window"] == nil || err != nil || err2 != nil {
+		return w, false
+	}
+	at := func(ns int64) string { return time.Unix(0, ns).UTC().Format("2006-01-02T15:04:05.000Z") }
+	return finding.Window{From: at(start), To: at(start + int64(max(rec.status.Nanotime, began)-began))}, true
 }
 
 // reason says why a recording ended, from the end marker.

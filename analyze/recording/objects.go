@@ -61,7 +61,11 @@ func (rec *Recording) Object(addr uint64, cycle uint32) event.Object {
 	}
 	x := rec.allocs.find(addr, cycle)
 	if x == nil {
-		return event.Object{Name: "memory not allocated by Go code", Kind: "unknown", Base: addr, AllocG: -1}
+		name := "memory not allocated by Go code"
+		if rec.facts["window"] != nil {
+			name = "memory allocated before the recording began"
+		}
+		return event.Object{Name: name, Kind: "unknown", Base: addr, AllocG: -1}
 	}
 	o := event.Object{Kind: "heap", Base: x.addr, Size: uint64(x.size), Alloc: x.stack, AllocG: x.g}
 	t := rec.types[uint64(x.typ)]

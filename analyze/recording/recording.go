@@ -45,6 +45,7 @@ type Recording struct {
 	types     map[uint64]*typ
 	vars      []variable // sorted by address
 	facts     map[string][]byte
+	before    uint64 // the greatest number of a goroutine that was there before the recording began
 	status    record.Status
 	last      *record.Status // of the end marker
 	lost      struct{ chunks, records, sync uint64 }
@@ -117,6 +118,7 @@ func Read(r io.ReaderAt, opts Options) (*Recording, error) {
 	if err := rec.index(&opts); err != nil {
 		return nil, err
 	}
+	rec.before, _ = strconv.ParseUint(rec.Fact("window"), 10, 64)
 	if !rec.chunks {
 		rec.reader = readTrace(rec.file)
 		if rec.reader.version != nil {
@@ -224,7 +226,7 @@ func (rec *Recording) Foreign() uint64 { return rec.status.Foreign }
 
 // Fact returns what the recorder said about the process: "go", "goos",
 // "goarch", "program", "start" (nanoseconds since 1970), "modinfo", "build"
-// (JSON of the link step), "record".
+// (JSON of the link step), "record", "window".
 func (rec *Recording) Fact(key string) string {
 	if key == "modinfo" {
 		// The toolchain puts 16 bytes of magic around it.

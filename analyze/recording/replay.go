@@ -269,9 +269,10 @@ func (rp *replay) advance() {
 
 // root reports whether nothing comes before the goroutine's first record. That
 // no go statement names it says so if all records are there; if not, only the
-// main goroutine and contexts of the runtime, which have no number, are known to have none.
+// main goroutine, contexts of the runtime, which have no number, and those that were there
+// when a window opened are known to have none.
 func (rec *Recording) root(g *goroutine) bool {
-	return !g.child && (rec.whole() || g.goid <= 1)
+	return !g.child && (rec.whole() || g.goid <= 1 || g.id <= rec.before)
 }
 
 // whole reports whether the recording has its end and no gap before it.
@@ -351,7 +352,7 @@ func (rp *replay) lose(n uint64) {
 // diedRunning reports whether the process ended without stopping its goroutines
 // first, and nothing but the very end is missing.
 func (rec *Recording) diedRunning() bool {
-	return rec.lost.chunks == 0 && (rec.last == nil || rec.last.Reason != 0)
+	return rec.lost.chunks == 0 && (rec.last == nil || !orderly(rec.last.Reason))
 }
 
 // run replays c as far as it goes.

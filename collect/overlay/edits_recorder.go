@@ -22,6 +22,12 @@ func init() {
 			Old: "i < len(pcBuf) && fp != nil; i++",
 			New: "i < len(pcBuf) && racestackaddr(fp); i++",
 		},
+		// The state that a cleanup's goroutine had before the cleanup may be gone after it.
+		Edit{
+			Name: "windows", File: "runtime/mcleanup.go",
+			Old: "	getg().racectx = ctx\n",
+			New: "	getg().racectx = racekept(ctx)\n",
+		},
 		Edit{
 			Name: "recording of panics", File: "runtime/panic.go",
 			Old: "		freezetheworld()\n		return true",

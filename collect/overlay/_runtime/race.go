@@ -20,7 +20,8 @@
 //   - the slow path runs on the system stack.
 //
 // A goroutine's state is behind g.racectx, a P's behind p.raceprocctx. Both are
-// zero when the program does not record, and then a hook returns at once.
+// zero when the program does not record, and then a hook returns at once. While
+// a hook runs they do not become zero: that takes a stopped world (race_window.go).
 
 package runtime
 
@@ -140,6 +141,8 @@ type racestate struct {
 	gid    uint64  // never reused
 	goid   uint64  // as in tracebacks; 0 until known
 	slices uint32  // numbered stretches of records, see rawSwitch
+	window uint32  // racewindows when slices, stack and marks began
+	gp     uintptr // *g, see raceadopt
 	proc   uintptr // *raceproc where the last stretch is; 0 if gid has none yet
 	wait   uintptr // semaphore or Cond at which it parked last
 
@@ -160,7 +163,7 @@ type raceframe struct {
 }
 
 var (
-	raceon    bool    // this process records; set once, before the main goroutine exists
+	raceon    bool    // this process records: from before the main goroutine exists, or while a window is open
 	raceasked bool    // whether raceon is decided
 	racetext  uintptr // start of the main module's text
 	raceetext uintptr
@@ -319,6 +322,7 @@ func racenewstate() *racestate {
 	}
 	rs.gid = racegids.Add(1)
 	rs.goid = 0
+	rs.window = racewindows
 	rs.slices, rs.proc = 0, 0
 	rs.depth, rs.low, rs.mark = 0, 0, 0
 	rs.next = 0
@@ -352,9 +356,14 @@ func raceend(gp *g, ctx uintptr) {
 		pb.begin(gp, rs, 1)
 		pb.put1(rawEnd << rawKindShift)
 	}
+	racefreestate(rs)
+}
+
+//go:nosplit
+func racefreestate(rs *racestate) {
 	raceFreeL.lock()
 	rs.next = raceFree
-	raceFree = ctx
+	raceFree = uintptr(unsafe.Pointer(rs))
 	raceFreeL.unlock()
 }
 

@@ -143,7 +143,17 @@ func raceproce() *raceproc {
 //go:nosplit
 func racemakeproc(pp *p) *raceproc {
 	systemstack(func() {
-		pb := (*raceproc)(sysAlloc(unsafe.Sizeof(raceproc{}), &memstats.other_sys, "race P"))
+		raceFreeL.lock()
+		pb := (*raceproc)(unsafe.Pointer(racefreeprocs))
+		if pb != nil {
+			racefreeprocs = pb.next
+		}
+		raceFreeL.unlock()
+		if pb != nil {
+			memclrNoHeapPointers(unsafe.Pointer(pb), unsafe.Sizeof(*pb))
+		} else {
+			pb = (*raceproc)(sysAlloc(unsafe.Sizeof(raceproc{}), &memstats.other_sys, "race P"))
+		}
 		if pb == nil {
 			throw("hindsight: out of memory")
 		}
@@ -227,6 +237,9 @@ func (pb *raceproc) begin(gp *g, rs *racestate, n int32) {
 func (pb *raceproc) enter(gp *g, rs *racestate) {
 	for racedying.Load() != 0 {
 		osyield() // see racesave: the process is about to end
+	}
+	if rs.window != racewindows {
+		raceadopt(gp, rs)
 	}
 	if pb.n+4 > raceWords {
 		racespill(pb)

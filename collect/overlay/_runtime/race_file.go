@@ -39,6 +39,13 @@ var (
 
 	racestartnano int64  // the same moment on the monotonic clock
 	racedone      uint32 // semaphore: the reader has written all
+
+	racewhole   bool         // the process records from its start to its end: HINDSIGHT=FILE
+	raceowns    bool         // the runtime's trace is the recording
+	raceserved  bool         // keeper, watch and exit hook are there
+	racewake    note         // the watch sleeps while nothing is recorded,
+	racewaits   bool         // which this says; see racekeeper.lock
+	racewritten atomic.Int64 // bytes in the file
 )
 
 // raceparked is a system goroutine that sleeps until the watch wakes it.
@@ -56,24 +63,29 @@ func raceask() {
 	if name == "" || !raceopen(name) {
 		return
 	}
-	mode := gogetenv("HINDSIGHT_RECORD")
-	if mode == "" {
-		mode = racemode
-	}
-	if n, ok := racelimit(mode); ok {
-		raceall = n
-	}
+	racesetmode()
 	raceinitsymbols()
 	racemapvars()
-	raceon = true
+	raceon, racewhole, raceowns = true, true, true
 }
 
 // racemode is what is recorded where HINDSIGHT_RECORD does not say: the linker
 // sets it for a program that was built to record in full.
 var racemode string
 
-// racelimit is raceall as a mode has it: "full" or "shared:N".
-func racelimit(s string) (uint64, bool) {
+// racesetmode sets what is recorded.
+func racesetmode() {
+	mode := gogetenv("HINDSIGHT_RECORD")
+	if mode == "" {
+		mode = racemode
+	}
+	if n, ok := raceallof(mode); ok {
+		raceall = n
+	}
+}
+
+// raceallof is raceall as a mode has it: "full" or "shared:N".
+func raceallof(s string) (uint64, bool) {
 	const shared = "shared:"
 	if s == "full" {
 		return ^uint64(0), true
@@ -93,26 +105,53 @@ func racelimit(s string) (uint64, bool) {
 
 // The runtime's init tasks run in the main goroutine before any package's.
 func init() {
+	lockInit(&racekeeper.lock, lockRankLeafRank)
 	if !raceon {
 		return
 	}
 	gp := getg()
 	ctx := gp.racectx
 	gp.racectx = 0 // what follows is ours
-	sec, nsec, _ := time_now()
-	racestart, racestartnano = sec*1e9+int64(nsec), nanotime()
-	lockInit(&racekeeper.lock, lockRankLeafRank)
-	if err := StartTrace(); err != nil {
-		raceon = false
+	racenow()
+	if err := racetrace(); err != nil {
+		raceon, raceowns = false, false
 		println("hindsight: not recording:", err.Error())
 		return
 	}
-	go racereader()
-	go racekeep1()
-	systemstack(func() { newm(racewatch, nil, -1) })
-	exithook.Add(exithook.Hook{F: racefinish, RunOnFailure: true})
 	gp.racectx = ctx
 	systemstack(func() { racefacts() })
+}
+
+// racenow notes when the recording begins.
+func racenow() {
+	sec, nsec, _ := time_now()
+	racestart, racestartnano = sec*1e9+int64(nsec), nanotime()
+}
+
+// racetrace starts the trace and those who work at it: the reader for this
+// recording, the others with the first one. It is called by a goroutine that is
+// not recorded.
+func racetrace() error {
+	if err := StartTrace(); err != nil {
+		return err
+	}
+	go racereader()
+	if !raceserved {
+		raceserved = true
+		go racekeep1()
+		systemstack(func() { newm(racewatch, nil, -1) })
+		exithook.Add(exithook.Hook{F: racefinish, RunOnFailure: true})
+		return nil
+	}
+	systemstack(func() {
+		lock(&racekeeper.lock)
+		if racewaits {
+			racewaits = false
+			notewakeup(&racewake)
+		}
+		unlock(&racekeeper.lock)
+	})
+	return nil
 }
 
 // racefacts writes what is known from the start: build, system, settings, and
@@ -234,6 +273,7 @@ func racewriteall(p unsafe.Pointer, n int) {
 		m := racesyscallwrite(p, int32(min(n, 1<<20)))
 		switch {
 		case m > 0:
+			racewritten.Add(int64(m))
 			p = unsafe.Pointer(uintptr(p) + uintptr(m))
 			n -= int(m)
 		case m == -raceEINTR || m == -raceEAGAIN:
@@ -262,6 +302,10 @@ func racekeep1() {
 		k.parked = true
 		goparkunlock(&k.lock, waitReasonTraceReaderBlocked, traceBlockSystemGoroutine, 1)
 		if racefinished.Load() != 0 {
+			continue
+		}
+		if racefull() {
+			racewindowfull()
 			continue
 		}
 		racecollect()
@@ -302,35 +346,42 @@ func racewatch() {
 		late  = 500_000_000 // nanoseconds that a record may wait
 		large = 24 << 10    // chunks that a generation may hold
 	)
-	var seen, chunks uint64
-	last := nanotime()
-	for racefinished.Load() == 0 && racedying.Load() == 0 {
-		usleep(tick)
-		now, c := nanotime(), racechunks.Load()
-		if now-last < late && c-chunks < large {
-			continue
-		}
-		if sum := raceactivity(); sum == seen && c == chunks {
-			last = now
-			continue
-		}
-		k := &racekeeper
-		lock(&k.lock)
-		if k.parked {
-			k.parked = false
-			var list gList
-			list.push(k.gp.ptr())
-			injectglist(&list)
-			// What the keeper itself adds is not activity.
-			last, chunks, seen = now, c, 0
-		}
-		unlock(&k.lock)
-		usleep(tick)
-		seen, chunks = raceactivity(), racechunks.Load()
-	}
-	// The thread stays: a system thread that is gone would be missed by checkdead.
 	for {
-		usleep(1000 * 1000)
+		var seen, chunks uint64
+		last := nanotime()
+		for racefinished.Load() == 0 && racedying.Load() == 0 {
+			usleep(tick)
+			now, c := nanotime(), racechunks.Load()
+			if now-last < late && c-chunks < large && !racefull() {
+				continue
+			}
+			if sum := raceactivity(); sum == seen && c == chunks {
+				last = now
+				continue
+			}
+			k := &racekeeper
+			lock(&k.lock)
+			if k.parked {
+				k.parked = false
+				var list gList
+				list.push(k.gp.ptr())
+				injectglist(&list)
+				// What the keeper itself adds is not activity.
+				last, chunks, seen = now, c, 0
+			}
+			unlock(&k.lock)
+			usleep(tick)
+			seen, chunks = raceactivity(), racechunks.Load()
+		}
+		// The thread stays: a system thread that is gone would be missed by checkdead.
+		lock(&racekeeper.lock)
+		if racewaits = racefinished.Load() != 0 || racedying.Load() != 0; racewaits {
+			noteclear(&racewake)
+		}
+		unlock(&racekeeper.lock)
+		if racewaits {
+			notesleep(&racewake)
+		}
 	}
 }
 
@@ -349,10 +400,24 @@ func raceactivity() uint64 {
 // racefinish completes the recording. It is an exit hook: os.Exit and the end
 // of main run it in an ordinary goroutine.
 func racefinish() {
-	if !racefinished.CompareAndSwap(0, 1) {
-		return
+	semacquire(&racewindowsema) // and keeps it: no window opens any more
+	if raceon && racefinished.CompareAndSwap(0, 1) {
+		raceend1(raceByExit)
+		racetraceend()
 	}
-	gp := getg()
+}
+
+// Why a recording ended, in its end marker, where all Ps were cut off at one
+// moment. What racedie is called with are others.
+const (
+	raceByExit  = 0
+	raceByStop  = 5 // windowStop
+	raceByLimit = 7
+)
+
+// raceend1 writes what the Ps have and the end marker behind it. From then on
+// nothing more comes into the recording.
+func raceend1(reason uint64) {
 	// All Ps are cut off at one moment, or an operation would be there whose
 	// predecessors are not.
 	stw := stopTheWorld(stwStartTrace)
@@ -363,15 +428,23 @@ func racefinish() {
 	}
 	systemstack(racewaits)
 	racefrozen.Store(true)
+	if !racewhole {
+		raceon = false
+	}
 	startTheWorld(stw)
 	systemstack(func() {
 		racelogpending()
 		if pb := raceproce(); pb != nil {
-			pb.status(recLast, 0)
+			pb.status(recLast, reason)
 			pb.finish(raceLast)
 		}
 		raceclosed.Store(true)
 	})
+}
+
+// racetraceend ends the trace; it returns when the file is complete.
+func racetraceend() {
+	gp := getg()
 	ctx := gp.racectx
 	gp.racectx = 0
 	traceAdvance(true)
@@ -509,7 +582,7 @@ func racerawwrite(p unsafe.Pointer, n int32) {
 // the tracer's own goroutines sleep without a timer (an edit of trace.go).
 //
 //go:nosplit
-func raceownstrace() bool { return raceon }
+func raceownstrace() bool { return raceowns }
 
 // racestackaddr reports whether p may be a frame on a goroutine's or this
 // thread's stack: at least, whether it can be read.

@@ -85,19 +85,31 @@ func racetruncate(fd int32) { racesyscall(raceSysFtruncate, uintptr(fd), 0, 0) }
 // racehighfd moves the descriptor out of the way: programs expect the lowest
 // numbers to be free.
 func racehighfd(fd int32) int32 {
+	if high := racedupfd(uintptr(fd)); high >= 0 {
+		closefd(fd)
+		return high
+	}
+	return fd
+}
+
+// racedupfd duplicates a descriptor, or returns -1.
+func racedupfd(fd uintptr) int32 {
 	const dupfdCloexec = 1030
-	for _, least := range [...]uintptr{900, 200, 50} {
-		if r := racesyscall(raceSysFcntl, uintptr(fd), dupfdCloexec, least); r < 1<<31 {
-			closefd(fd)
+	for _, least := range [...]uintptr{900, 200, 50, 3} {
+		if r := racesyscall(raceSysFcntl, fd, dupfdCloexec, least); r < 1<<31 {
 			return int32(r)
 		}
 	}
-	return fd
+	return -1
 }
 
 // racemapvars maps the table that the link step appended to the executable:
 // a footer of 64 bytes at its very end says where.
 func racemapvars() {
+	if len(racevartab) > 0 {
+		racevars.init(uintptr(len(racevartab)))
+		return
+	}
 	fd := open(&raceexe[0], _O_CLOEXEC, 0)
 	if fd < 0 {
 		return

@@ -277,6 +277,16 @@ var raceio struct {
 	pipes [512][4]uint64
 }
 
+// raceforgetio empties the tables: what happened while nothing was recorded is
+// not known.
+func raceforgetio() {
+	raceio.lock.lock()
+	memclrNoHeapPointers(unsafe.Pointer(&raceio.sockets), unsafe.Sizeof(raceio.sockets))
+	memclrNoHeapPointers(unsafe.Pointer(&raceio.written), unsafe.Sizeof(raceio.written))
+	memclrNoHeapPointers(unsafe.Pointer(&raceio.pipes), unsafe.Sizeof(raceio.pipes))
+	raceio.lock.unlock()
+}
+
 //go:linkname syscall_raceRecording syscall.runtime_raceRecording
 func syscall_raceRecording() bool {
 	return raceon && getg().racectx != 0
@@ -413,12 +423,14 @@ func racetee(buf []byte) {
 	}
 }
 
-// raceteeend says that nothing more will come: the recording has ended.
+// raceteeend says that nothing more will come, unless that has been said: the
+// recording or the subscription has ended.
 func raceteeend() {
 	s := &racesub
 	lock(&s.lock)
 	ok := s.on
 	if ok {
+		s.on = false
 		s.put(&racechunk{})
 	}
 	unlock(&s.lock)
@@ -462,7 +474,7 @@ func racegeneration(buf []byte, gen uint64) uint64 {
 //
 //go:linkname trace_raceStart runtime/trace.runtime_raceStart
 func trace_raceStart() bool {
-	if !raceon {
+	if !raceowns {
 		return false
 	}
 	s := &racesub
@@ -537,11 +549,6 @@ func trace_raceStop() {
 	unlock(&s.lock)
 	// Returns when the reader has passed on the generation that was current.
 	traceAdvance(false)
-	c := &racechunk{}
-	lock(&s.lock)
-	s.on = false
-	s.put(c)
-	unlock(&s.lock)
-	semrelease(&s.items)
+	raceteeend()
 	semacquire(&s.done)
 }

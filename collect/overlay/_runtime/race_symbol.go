@@ -34,6 +34,14 @@ func (b *racebits) init(n uintptr) {
 	b.p, b.n = uintptr(p), n
 }
 
+func (b *racebits) free() {
+	p, n := b.p, b.n
+	b.p, b.n = 0, 0
+	if n != 0 {
+		sysFree(unsafe.Pointer(p), (n+63)/64*8, &memstats.other_sys)
+	}
+}
+
 // set sets bit i and reports whether it was clear. Bits out of range are set.
 func (b *racebits) set(i uintptr) bool {
 	if i >= b.n {
@@ -90,6 +98,15 @@ func raceinitsymbols() {
 	racestorepc = abi.FuncPCABIInternal(sync_atomic_StorePointer)
 	raceswappc = abi.FuncPCABIInternal(sync_atomic_SwapPointer)
 	racecaspc = abi.FuncPCABIInternal(sync_atomic_CompareAndSwapPointer)
+}
+
+// racefreesymbols gives back the memory: nobody records.
+func racefreesymbols() {
+	for _, b := range [...]*racebits{
+		&racepcs, &raceruntime, &racefuncs, &racefiles, &racetypes, &racevars, &raceuntolds, &racepages,
+	} {
+		b.free()
+	}
 }
 
 // symbol defines the return pc pc: the frames that it stands for, innermost first.

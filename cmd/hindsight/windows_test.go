@@ -1,0 +1,144 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hindsight-go/hindsight/analyze/finding"
+)
+
+// TestWindows records parts of runs.
+func TestWindows(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds an instrumented program")
+	}
+	if runtime.GOOS != "linux" {
+		t.Skip("programs record on linux")
+	}
+	bin := filepath.Join(t.TempDir(), "windows")
+	var stderr bytes.Buffer
+	if code := run([]string{"build", "-o", bin, "./testdata/windows"}, nil, &stderr, &stderr); code != 0 {
+		t.Fatalf("build: %d\n%s", code, &stderr)
+	}
+	// do runs a case and returns what it printed.
+	do := func(t *testing.T, dir, name string, env ...string) string {
+		t.Helper()
+		cmd := exec.Command(bin, name, dir)
+		cmd.Env = append(os.Environ(), env...)
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%.2000s", err, out)
+		}
+		return string(out)
+	}
+	// read analyzes what a window has left.
+	read := func(t *testing.T, trace string, want int) finding.Result {
+		t.Helper()
+		var out, notes bytes.Buffer
+		if code := run([]string{"analyze", "--format=json", trace}, nil, &out, &notes); code != want {
+			t.Fatalf("%s: exit %d, want %d\n%s%s", trace, code, want, &out, &notes)
+		}
+		var r finding.Result
+		if err := json.Unmarshal(out.Bytes(), &r); err != nil {
+			t.Fatal(err)
+		}
+		if len(r.Coverage.Windows) != 1 || r.Coverage.Windows[0].From > r.Coverage.Windows[0].To {
+			t.Errorf("%s: windows %v", trace, r.Coverage.Windows)
+		}
+		return r
+	}
+	inside := func(t *testing.T, r finding.Result) {
+		t.Helper()
+		if len(r.Races) != 1 || r.Races[0].Object.Name != "main.inside" {
+			t.Fatalf("races: %+v", r.Races)
+		}
+	}
+
+	t.Run("sound", func(t *testing.T) {
+		dir := t.TempDir()
+		do(t, dir, "sound")
+		for _, name := range []string{"0", "1", "2", "3", "4"} {
+			if r := read(t, filepath.Join(dir, name+".trace"), exitClean); !r.Coverage.Complete || r.Verdict != finding.None {
+				t.Errorf("window %s: %s, %+v", name, r.Verdict, r.Coverage)
+			}
+		}
+	})
+	t.Run("race", func(t *testing.T) {
+		dir := t.TempDir()
+		do(t, dir, "race")
+		r := read(t, filepath.Join(dir, "0.trace"), exitFound)
+		inside(t, r)
+		// The calls that the goroutines were in when the window opened.
+		for _, a := range r.Races[0].Accesses {
+			var funcs []string
+			for _, f := range a.Stack {
+				funcs = append(funcs, f.Func)
+			}
+			if len(funcs) != 3 || !slices.Equal(funcs[:2], []string{"main.inner", "main.outer"}) {
+				t.Errorf("stack: %v", funcs)
+			}
+		}
+	})
+	t.Run("exit", func(t *testing.T) {
+		dir := t.TempDir()
+		do(t, dir, "exit")
+		if r := read(t, filepath.Join(dir, "0.trace"), exitFound); !r.Coverage.Complete {
+			t.Errorf("%+v", r.Coverage)
+		}
+	})
+	t.Run("killed", func(t *testing.T) {
+		dir := t.TempDir()
+		trace := filepath.Join(dir, "0.trace")
+		cmd := exec.Command(bin, "killed", dir)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for i := 0; run([]string{"analyze", trace}, nil, io.Discard, io.Discard) != exitFound; i++ {
+			if i == 1000 {
+				t.Error("what was recorded is not in the file")
+				break
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		cmd.Process.Kill()
+		cmd.Wait()
+		inside(t, read(t, trace, exitFound))
+	})
+	t.Run("limit", func(t *testing.T) {
+		dir := t.TempDir()
+		do(t, dir, "limit")
+		trace := filepath.Join(dir, "0.trace")
+		if r := read(t, trace, exitClean); !r.Coverage.Complete {
+			t.Errorf("%+v", r.Coverage)
+		}
+	})
+	t.Run("pause", func(t *testing.T) {
+		t.Log(do(t, t.TempDir(), "pause"))
+	})
+	t.Run("errors", func(t *testing.T) {
+		const want = `stop first: no recording has been started
+start, no such descriptor: cannot duplicate the descriptor; windows are recorded on linux
+start, negative limit: the limit is negative
+start, traced: the program is being traced; that has to end first
+start again: a recording is going on already
+`
+		if got := do(t, t.TempDir(), "errors"); got != want {
+			t.Errorf("got\n%swant\n%s", got, want)
+		}
+	})
+	t.Run("whole", func(t *testing.T) {
+		got := do(t, t.TempDir(), "whole", "HINDSIGHT="+filepath.Join(t.TempDir(), "x"))
+		if strings.Count(got, "HINDSIGHT is set") != 2 {
+			t.Error(got)
+		}
+	})
+}
