@@ -55,7 +55,8 @@ func orderly(reason uint64) bool { return reason == 0 || reason == 5 || reason =
 func (rec *Recording) window() (w finding.Window, ok bool) {
 	start, err := strconv.ParseInt(rec.Fact("start"), 10, 64)
 	began, err2 := strconv.ParseUint(rec.Fact("nanotime"), 10, 64)
-	if rec.facts["window"] == nil || err != nil || err2 != nil {
+	whole := rec.facts["window"] == nil && (rec.last == nil || rec.last.Reason == 0 || !orderly(rec.last.Reason))
+	if whole || err != nil || err2 != nil {
 		return w, false
 	}
 	at := func(ns int64) string { return time.Unix(0, ns).UTC().Format("2006-01-02T15:04:05.000Z") }

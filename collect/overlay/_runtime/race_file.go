@@ -44,7 +44,7 @@ var (
 	raceowns    bool         // the runtime's trace is the recording
 	raceserved  bool         // keeper, watch and exit hook are there
 	racewake    note         // the watch sleeps while nothing is recorded,
-	racewaits   bool         // which this says; see racekeeper.lock
+	raceresting bool         // which this says; see racekeeper.lock
 	racewritten atomic.Int64 // bytes in the file
 )
 
@@ -145,8 +145,8 @@ func racetrace() error {
 	}
 	systemstack(func() {
 		lock(&racekeeper.lock)
-		if racewaits {
-			racewaits = false
+		if raceresting {
+			raceresting = false
 			notewakeup(&racewake)
 		}
 		unlock(&racekeeper.lock)
@@ -375,11 +375,11 @@ func racewatch() {
 		}
 		// The thread stays: a system thread that is gone would be missed by checkdead.
 		lock(&racekeeper.lock)
-		if racewaits = racefinished.Load() != 0 || racedying.Load() != 0; racewaits {
+		if raceresting = racefinished.Load() != 0 || racedying.Load() != 0; raceresting {
 			noteclear(&racewake)
 		}
 		unlock(&racekeeper.lock)
-		if racewaits {
+		if raceresting {
 			notesleep(&racewake)
 		}
 	}
@@ -426,7 +426,9 @@ func raceend1(reason uint64) {
 		systemstack(func() { o.spill(true) })
 		q = o.next
 	}
-	systemstack(racewaits)
+	if reason == raceByExit && racewindows == 0 {
+		systemstack(racewaits)
+	}
 	racefrozen.Store(true)
 	if !racewhole {
 		raceon = false
@@ -513,7 +515,9 @@ func racesave(reason uint64) {
 		o.spill(true)
 		q = o.next
 	}
-	racewaits()
+	if racewindows == 0 {
+		racewaits()
+	}
 	if q := raceprocs.Load(); q != 0 {
 		o := (*raceproc)(unsafe.Pointer(q))
 		o.status(recLast, reason)
