@@ -16,10 +16,6 @@ import (
 var notRun = map[string]string{
 	"go install github.com/hindsight-go/hindsight/cmd/hindsight@latest": "installs a release",
 	"go test ./...": "is these tests",
-
-	"hindsight record --seconds=10 localhost:6060":                                         "asks a service",
-	"hindsight record --header='Authorization: Bearer TOKEN' https://shop.example.com/ops": "asks a service",
-	"hindsight record --trace=shop.trace http://localhost:6060/debug/hindsight/flight":     "asks a service",
 }
 
 // exampleID is the id of a race in examples.
