@@ -96,7 +96,7 @@ func Source(src event.Source, o Options) (*finding.Result, error) {
 	if found.Stopped {
 		c.Complete, c.Truncated = false, true
 		c.Notes = append(c.Notes, fmt.Sprintf("the analysis was interrupted: only the first %d events were looked at", found.Events))
-	} else if len(c.Windows) > 0 {
+	} else if len(c.Windows) > 0 || !c.Instrumented {
 		// What locks and channels held when the window opened is not known, nor
 		// what others than those who did something in it could still do.
 		c.Notes = append(c.Notes, "other schedules, and who waits at the end, are not looked at in a part of a run")

@@ -94,6 +94,7 @@ func (f *Flight) snapshot(b *bytes.Buffer) error {
 	if f.fr == nil {
 		return ErrNotFlying
 	}
+	describe()
 	_, err := f.fr.WriteTo(b)
 	return err
 }

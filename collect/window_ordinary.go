@@ -15,6 +15,7 @@ func (w *window) begin() (end func() error, err error) {
 	if err := trace.Start(w.sink); err != nil {
 		return nil, fmt.Errorf("collect: cannot trace: %w", err)
 	}
+	describe()
 	return func() error {
 		trace.Stop()
 		return w.sink.failure()

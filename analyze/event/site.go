@@ -3,8 +3,8 @@ package event
 import "strings"
 
 // Site returns the index of the frame that a report names for a stack: the
-// first outside runtime, internal/runtime, internal/sync and sync/atomic, else
-// the innermost.
+// first outside runtime, internal/runtime, internal/sync, sync/atomic and package
+// collect's drop-ins for what is in those and in sync, else the innermost.
 func Site(stack []Frame) int {
 	for i, f := range stack {
 		if !machinery(f.Func) {
@@ -26,7 +26,9 @@ func Caller(stack []Frame) int {
 }
 
 func machinery(fn string) bool {
-	for _, prefix := range [...]string{"runtime.", "internal/runtime/", "internal/sync.", "sync/atomic."} {
+	for _, prefix := range [...]string{
+		"runtime.", "internal/runtime/", "internal/sync.", "sync/atomic.", "github.com/hindsight-go/hindsight/collect.",
+	} {
 		if strings.HasPrefix(fn, prefix) {
 			return true
 		}

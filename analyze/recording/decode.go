@@ -153,6 +153,8 @@ func (d *decoder) chunk(payload []byte) {
 			d.op(op{})
 		case record.TagAlloc:
 			d.op(op{addr: r.Addr, size: r.Size, pc: r.PC, typ: uint32(r.Type)})
+		case record.TagFree:
+			d.op(op{addr: r.Addr, size: r.Size, pc: r.PC})
 		}
 		d.out.weight += opWeight
 	}

@@ -19,6 +19,13 @@ func (rec *Recording) Coverage() finding.Coverage {
 		LostChunks:   chunks, LostRecords: records, LostSync: sync,
 		Records: rec.records, Foreign: rec.Foreign(),
 	}
+	if a := rec.annotated; a != nil {
+		c.Truncated = a.err != nil || rec.abandoned > 0
+		c.Notes = append(c.Notes, unseen...)
+		if a.err != nil {
+			c.Notes = append(c.Notes, "the execution trace ends early: "+a.err.Error())
+		}
+	}
 	c.Complete = c.Instrumented && !c.Truncated && chunks == 0 && records == 0 && sync == 0
 	if b := rec.build(); b != nil {
 		c.NotInstrumented = b.NotInstrumented
@@ -61,6 +68,13 @@ func (rec *Recording) window() (w finding.Window, ok bool) {
 	}
 	at := func(ns int64) string { return time.Unix(0, ns).UTC().Format("2006-01-02T15:04:05.000Z") }
 	return finding.Window{From: at(start), To: at(start + int64(max(rec.status.Nanotime, began)-began))}, true
+}
+
+// unseen is what a recording made of annotations does not show.
+var unseen = []string{
+	"made of annotations: what is found is unordered as far as recorded",
+	"not seen: accesses and synchronization that no annotation names, but for the creation of goroutines; what came before the trace began",
+	"accesses to memory without a name are not compared across a garbage collection, which may have handed the memory out again",
 }
 
 // reason says why a recording ended, from the end marker.

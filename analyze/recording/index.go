@@ -24,6 +24,8 @@ type blockIndex struct {
 	records     uint64
 	malformed   uint64
 	cycle       uint32 // the smallest
+	// Whether there are chunks of annotations, and others.
+	flagged, unflagged bool
 }
 
 // chunkEnds is how a chunk begins and ends: whether it has slices, whether the
@@ -52,6 +54,11 @@ func indexBlock(b *block) (x blockIndex) {
 	var r record.Record
 	seen := make(map[goroutineSeen]bool)
 	for _, ch := range b.chunks {
+		if ch.Flags&record.FlagAnnotation != 0 {
+			x.flagged = true
+			continue
+		}
+		x.unflagged = true
 		var inSlice, orphans bool
 		about := chunkEnds{chunkKey: chunkKey{ch.Stream, ch.Seq}, ended: ch.Flags&record.FlagEnded != 0}
 		d.Reset(ch.Payload, 0)
@@ -104,6 +111,8 @@ func (rec *Recording) index(opts *Options) error {
 		definitions = append(definitions, x.definitions...)
 		malformed += x.malformed
 		rec.records += x.records
+		rec.flagged = rec.flagged || x.flagged
+		rec.unflagged = rec.unflagged || x.unflagged
 		rec.oldest = append(rec.oldest, x.cycle)
 		for _, seen := range x.goroutines {
 			g := rec.goroutine(seen.id)

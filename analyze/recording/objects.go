@@ -56,7 +56,11 @@ func (a *allocs) find(addr uint64, cycle uint32) *alloc {
 func (rec *Recording) Object(addr uint64, cycle uint32) event.Object {
 	if i := sort.Search(len(rec.vars), func(i int) bool { return rec.vars[i].addr > addr }); i > 0 {
 		if v := rec.vars[i-1]; addr-v.addr < max(v.size, 1) {
-			return event.Object{Name: v.name, Kind: "global", Base: v.addr, Size: v.size, AllocG: -1}
+			kind := "global"
+			if rec.annotated != nil {
+				kind = "variable" // as in a script: of where it is nothing is known
+			}
+			return event.Object{Name: v.name, Kind: kind, Base: v.addr, Size: v.size, AllocG: -1}
 		}
 	}
 	x := rec.allocs.find(addr, cycle)

@@ -56,6 +56,9 @@ type Recording struct {
 	replays   int32
 	frames    map[uint32][]event.Frame // symbols, resolved
 
+	flagged, unflagged bool       // whether there are chunks of annotations, and others
+	annotated          *annotated // the recording was made of annotations
+
 	stacks stacks
 	allocs allocs
 	class  classes
@@ -117,6 +120,16 @@ func Read(r io.ReaderAt, opts Options) (*Recording, error) {
 	rec.names[0], rec.names[1] = make(map[uint64]string), make(map[uint64]string)
 	if err := rec.index(&opts); err != nil {
 		return nil, err
+	}
+	if rec.flagged && !rec.unflagged {
+		a := readAnnotated(r, rec.size)
+		made, err := Read(bytes.NewReader(a.made), Options{Jobs: opts.Jobs})
+		if err != nil {
+			return nil, err
+		}
+		made.annotated = a
+		made.lost.chunks += a.lost
+		return made, nil
 	}
 	rec.before, _ = strconv.ParseUint(rec.Fact("window"), 10, 64)
 	if !rec.chunks {
@@ -191,8 +204,13 @@ func (g *goroutine) name() string {
 	return name
 }
 
-// Instrumented reports whether the trace holds any records.
-func (rec *Recording) Instrumented() bool { return rec.chunks }
+// Instrumented reports whether the trace holds any records of a program that
+// was built to be recorded.
+func (rec *Recording) Instrumented() bool { return rec.chunks && rec.annotated == nil }
+
+// Annotated reports whether the trace holds annotations instead: what it says
+// is what the program has said of itself.
+func (rec *Recording) Annotated() bool { return rec.annotated != nil }
 
 // Ended reports whether the recorder wrote its end marker.
 func (rec *Recording) Ended() bool { return rec.last != nil }
@@ -238,8 +256,8 @@ func (rec *Recording) Fact(key string) string {
 	return string(rec.facts[key])
 }
 
-// Collected is true: the garbage collector frees.
-func (rec *Recording) Collected() bool { return true }
+// Collected is true, for the garbage collector frees, unless annotations do.
+func (rec *Recording) Collected() bool { return rec.annotated == nil }
 
 // NumGoroutines is the number of goroutines that did something, after a replay.
 func (rec *Recording) NumGoroutines() int { return len(rec.gs) }

@@ -129,6 +129,11 @@ func (rp *replay) replay(rec *Recording) (done bool, err error) {
 	rp.rec = rec
 	rp.counters = make([]counterState, 1<<record.CounterBits)
 	rec.lost.records, rec.lost.sync, rec.abandoned, rec.givenUp = 0, 0, 0, 0
+	if rec.annotated != nil {
+		for i, n := range rec.annotated.first {
+			rp.counters[i].next = n // there may have been other traces before
+		}
+	}
 	rec.replays++
 	if rp.keep != nil {
 		rec.allocs = allocs{}
@@ -612,7 +617,7 @@ func (rp *replay) deliver(c *cursor, o *op) {
 		ev.Obj = event.Obj{Addr: o.addr}
 		ev.Stack = rp.stack(c, o.pc)
 		k := rec.class.of(rec, o.pc)
-		if k.hideAtomics || k.onlyAtomic && rec.callerHidesAtomics(c) {
+		if rec.annotated == nil && (k.hideAtomics || k.onlyAtomic && rec.callerHidesAtomics(c)) {
 			ev.Quiet = true
 			if !k.locks {
 				return
@@ -654,6 +659,10 @@ func (rp *replay) deliver(c *cursor, o *op) {
 		if rp.keep != nil && rp.keep(ev.Addr, ev.Size) {
 			rec.allocs.add(alloc{o.addr, uint32(min(ev.Size, 1<<32-1)), c.cycle, ev.Stack, c.g.index, o.typ})
 		}
+	case record.TagFree:
+		ev.Op = event.Free
+		ev.Addr, ev.Size = o.addr, max(o.size, 1)
+		ev.Stack = rp.stack(c, o.pc)
 	}
 	if !rp.stopped {
 		rp.emit()

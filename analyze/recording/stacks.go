@@ -294,7 +294,7 @@ func (rec *Recording) syncEvent(c *cursor, o *op, ev *event.Event) bool {
 		return true
 	case record.Acquire, record.Release, record.ReleaseMerge, record.ReleaseAcquire:
 		ev.Op = plainOps[what]
-		if o.space == 0 {
+		if o.space == 0 && rec.annotated == nil {
 			return rec.primitive(c, o, ev)
 		}
 		return true
@@ -330,6 +330,8 @@ var plainOps = [...]event.Op{
 	record.WaitSend: event.BlockSend, record.WaitRecv: event.BlockRecv,
 	record.WaitCond: event.CondWait, record.WaitForever: event.BlockForever,
 	record.GoesOn: event.Invalid,
+	record.Lock:   event.Lock, record.Unlock: event.Unlock, record.RLock: event.RLock, record.RUnlock: event.RUnlock,
+	record.TryLockFail: event.TryLockFail,
 }
 
 // primitive finds out which primitive a generic operation is part of.

@@ -9,8 +9,8 @@ import (
 // An Encoder writes records as chunks. It is the twin of the recorder's
 // encoder (collect/overlay/_runtime/race_buffer.go), which cannot import this
 // package: what the recorder has written, decoded and encoded again, is the same
-// bytes. Tests make recordings with it that no program makes, and it is
-// the place to try a change of the format first.
+// bytes. Annotations are written with it, tests make recordings with it that no
+// program makes, and it is the place to try a change of the format first.
 type Encoder struct {
 	stream, seq uint32
 	emit        func(chunk []byte)
@@ -91,6 +91,7 @@ func (e *Encoder) Flush(flags byte) {
 	e.seq++
 	e.b = e.b[:HeaderSize]
 	e.inslice = false
+	e.lastaddr, e.lastpc, e.last, e.lastlow = 0, 0, 0, 0
 }
 
 // room makes sure that the chunk takes n more bytes.
@@ -177,6 +178,11 @@ func (e *Encoder) append(r *Record) {
 		e.uvarint(r.Size)
 		e.pc(r.PC)
 		e.uvarint(r.Type)
+	case TagFree:
+		e.byte(TagFree)
+		e.addr(r.Addr)
+		e.uvarint(r.Size)
+		e.pc(r.PC)
 	case TagSymbol:
 		e.byte(TagSymbol)
 		e.uvarint(uint64(r.PC), uint64(len(r.Frames)))
@@ -269,16 +275,21 @@ func (e *Encoder) bytes(b []byte) {
 // header, and each chunk as the only string of a batch of strings, as the
 // recorder writes them when its process dies.
 func AppendTrace(b []byte, chunks ...[]byte) []byte {
-	const evEventBatch, evStrings, evString = 1, 4, 5
 	b = append(b, "go 1.26 trace\x00\x00\x00"...)
 	for i, c := range chunks {
-		s := []byte{evStrings, evString}
-		s = binary.AppendUvarint(s, uint64(i)+1)
-		s = binary.AppendUvarint(s, uint64(len(c)))
-		s = append(s, c...)
-		b = append(b, evEventBatch, 1, 0, 0)
-		b = binary.AppendUvarint(b, uint64(len(s)))
-		b = append(b, s...)
+		b = AppendBatch(b, uint64(i)+1, c)
 	}
 	return slices.Clip(b)
+}
+
+// AppendBatch appends a batch of strings to b that holds one chunk, as string id.
+func AppendBatch(b []byte, id uint64, chunk []byte) []byte {
+	const evEventBatch, evStrings, evString = 1, 4, 5
+	s := []byte{evStrings, evString}
+	s = binary.AppendUvarint(s, id)
+	s = binary.AppendUvarint(s, uint64(len(chunk)))
+	s = append(s, chunk...)
+	b = append(b, evEventBatch, 1, 0, 0)
+	b = binary.AppendUvarint(b, uint64(len(s)))
+	return append(b, s...)
 }

@@ -31,6 +31,10 @@ const (
 const (
 	FlagLast  = 1 // the recorder's last chunk: nothing was cut off
 	FlagEnded = 2 // no slice goes on in the stream's next chunk
+	// FlagAnnotation: the records are what the goroutine did that the trace names
+	// for the chunk's log event, at the event's stack. There are no slices, the
+	// stream is 0, and so is what pc there is.
+	FlagAnnotation = 4
 )
 
 // Tags of records. Accesses combine: TagWrite|TagSized.
@@ -42,6 +46,7 @@ const (
 	TagEnd    = 0x05
 	TagAlloc  = 0x06
 	TagSync   = 0x07
+	TagFree   = 0x08
 	TagRead   = 0x10
 	TagWrite  = 0x11
 	TagSized  = 0x02 // with TagRead, TagWrite: a size follows, else it is 1
@@ -106,8 +111,19 @@ const (
 	numSync
 )
 
+// The operations that are written for annotations only: of what is instrumented,
+// the caller's function tells.
+const (
+	Lock Sync = 64 + iota
+	Unlock
+	RLock
+	RUnlock
+	TryLockFail
+	endSync
+)
+
 // Numbered reports whether the operation has an order number.
-func (s Sync) Numbered() bool { return s < WaitSend }
+func (s Sync) Numbered() bool { return s < WaitSend || s >= Lock }
 
 // Atomic says what an atomic record did.
 type Atomic uint8
@@ -192,7 +208,7 @@ func Sum(b []byte) uint32 {
 type Record struct {
 	Tag  byte // of accesses without TagSized, TagVia; of atomics TagAtomic
 	Addr uint64
-	Size uint64 // accesses, TagAlloc, TagType, TagVar
+	Size uint64 // accesses, TagAlloc, TagFree, TagType, TagVar
 	PC   uint32
 	Via  uint32 // accesses: 0 for none
 	// Accesses: how many, and how far apart.
@@ -406,6 +422,9 @@ func (d *Decoder) Skim(r *Record) (others uint64, ok bool) {
 		case tag == TagAlloc:
 			d.pos++
 			d.skip(4)
+		case tag == TagFree:
+			d.pos++
+			d.skip(3)
 		case tag == TagEnd:
 			d.pos++
 		default:
@@ -533,7 +552,7 @@ func (d *Decoder) Next(r *Record) bool {
 		r.N = uint32(d.uvarint())
 		r.PC = d.pc()
 		r.Num = d.uvarint()
-		if r.Sync == 0 || r.Sync >= numSync {
+		if r.Sync == 0 || r.Sync >= numSync && r.Sync < Lock || r.Sync >= endSync {
 			d.fail()
 		}
 	case tag == TagSlice:
@@ -554,6 +573,13 @@ func (d *Decoder) Next(r *Record) bool {
 		r.Size = d.uvarint()
 		r.PC = d.pc()
 		r.Type = d.uvarint()
+		if r.Addr+r.Size < r.Addr {
+			d.fail()
+		}
+	case tag == TagFree:
+		r.Addr = d.addr()
+		r.Size = d.uvarint()
+		r.PC = d.pc()
 		if r.Addr+r.Size < r.Addr {
 			d.fail()
 		}

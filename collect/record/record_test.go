@@ -30,6 +30,8 @@ var samples = []Record{
 	{Tag: TagField, Type: 9, Addr: 40, Size: 8, Name: []byte("a.b[]")},
 	{Tag: TagVar, Addr: 0x500000, Size: 8, Name: []byte("main.x")},
 	{Tag: TagAlloc, Addr: 0xc000010000, Size: 48, PC: 12, Type: 9},
+	{Tag: TagSync, Sync: TryLockFail, Addr: 1, PC: 1},
+	{Tag: TagFree, Addr: 0xc000010000, Size: 48, PC: 13},
 	{Tag: TagEnd},
 	{Tag: TagStatus, Status: Status{Streams: 1, Records: 2, Lost: 3, LostSync: 4, Foreign: 5, Nanotime: 6}},
 	{Tag: TagLast, Status: Status{Reason: 1, Nanotime: 1<<64 - 1}},
@@ -58,6 +60,8 @@ func relevant(r *Record) Record {
 		out.Child, out.PC = r.Child, r.PC
 	case TagAlloc:
 		out.Addr, out.Size, out.PC, out.Type = r.Addr, r.Size, r.PC, r.Type
+	case TagFree:
+		out.Addr, out.Size, out.PC = r.Addr, r.Size, r.PC
 	case TagSymbol:
 		out.PC, out.Frames = r.PC, slices.Clone(r.Frames)
 	case TagString:
