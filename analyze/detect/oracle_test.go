@@ -203,6 +203,7 @@ func conflict(src event.Source, es []event.Event, lives []int, i, j int) (at uin
 func edgesInto(es []event.Event, j int, mode hb.Mode) (last int, in []int) {
 	e := &es[j]
 	last = -1
+	unlock := -1
 	var sends, recvs []int
 	for i := range j {
 		x := &es[i]
@@ -214,13 +215,19 @@ func edgesInto(es []event.Event, j int, mode hb.Mode) (last int, in []int) {
 		}
 		same := x.Obj == e.Obj
 		switch {
-		case same && x.Op == event.Unlock && (e.Op == event.Lock || e.Op == event.RLock),
-			same && x.Op == event.RUnlock && e.Op == event.Lock,
+		case same && x.Op == event.Unlock && (e.Op == event.Lock || e.Op == event.RLock):
+			if mode == hb.TSan {
+				unlock = i // which forgets those before it
+			} else {
+				in = append(in, i)
+			}
+		case same && x.Op == event.RUnlock && e.Op == event.Lock,
 			same && x.Op == event.Close && e.Op == event.RecvClosed,
+			same && x.Op == event.Close && e.Op == event.SendClosed && mode == hb.TSan,
 			same && x.Op == event.Add && x.N < 0 && e.Op == event.Wait,
 			same && x.Op == event.OnceDone && e.Op == event.OnceWait,
-			same && x.Op == event.IOWrite && e.Op == event.IORead && mode != hb.Strict,
-			same && (x.Op == event.CondSignal || x.Op == event.CondBroadcast) && e.Op == event.CondWake &&
+			(same || mode == hb.TSan) && x.Op == event.IOWrite && e.Op == event.IORead && mode != hb.Strict,
+			same && (x.Op == event.CondSignal || x.Op == event.CondBroadcast) && e.Op == event.CondWake && mode != hb.TSan &&
 				int64(e.Slot) >= int64(x.Slot) && int64(e.Slot) < int64(x.Slot)+x.N:
 			in = append(in, i)
 		}
@@ -230,6 +237,9 @@ func edgesInto(es []event.Event, j int, mode hb.Mode) (last int, in []int) {
 		if same && x.Op == event.Recv {
 			recvs = append(recvs, i)
 		}
+	}
+	if unlock >= 0 {
+		in = append(in, unlock)
 	}
 	if last >= 0 {
 		// A send on an unbuffered channel ends with its receive, the next event.
@@ -384,7 +394,7 @@ func TestDiffered(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, mode := range []hb.Mode{hb.Model, hb.Strict} {
+		for _, mode := range []hb.Mode{hb.Model, hb.Strict, hb.TSan} {
 			if d := differ(src, mode, 1, 2, 5); d != "" {
 				t.Errorf("%s: %s", name, d)
 			}
@@ -404,7 +414,8 @@ func TestOracle(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, uint64(i)))
 		g := generator{Rand: r, mix: &mixes[r.IntN(len(mixes))], recorded: i%2 == 1}
 		text, src := g.script(t)
-		compare(t, text, src, hb.Mode(i/2%2), 1+i/4%4)
+		mode := hb.Mode(i / 2 % 3)
+		compare(t, text, src, mode, 1+i/4%4)
 		if i%16 > 1 {
 			continue
 		}
@@ -416,11 +427,11 @@ func TestOracle(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v in\n%s", err, &printed)
 		}
-		want := oracle(src, hb.Model)
-		if got, err := engine(again, hb.Model, 1); err != nil || !slices.Equal(want, got) {
+		want := oracle(src, mode)
+		if got, err := engine(again, mode, 1); err != nil || !slices.Equal(want, got) {
 			t.Fatalf("printed and parsed: %q, want %q, %v\n%s", got, want, err, text)
 		}
-		checkGraph(t, src)
+		checkGraph(t, src, mode)
 	}
 }
 
@@ -470,13 +481,13 @@ func TestOracleCrowds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		compare(t, b.String(), src, hb.Mode(i%2), 1, 3)
+		compare(t, b.String(), src, hb.Mode(i%3), 1, 3)
 	}
 }
 
 // checkGraph compares reachability in the graph with the oracle's edges.
-func checkGraph(t *testing.T, src event.Source) {
-	g, err := graph.Of(src, hb.Model)
+func checkGraph(t *testing.T, src event.Source, mode hb.Mode) {
+	g, err := graph.Of(src, mode)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -500,14 +511,14 @@ func checkGraph(t *testing.T, src event.Source) {
 			bySeq[g.Event(graph.Node(n)).Seq] = graph.Node(n)
 		}
 	}
-	before := closure(es, hb.Model)
+	before := closure(es, mode)
 	for j := range es {
 		for i := range j {
 			a, b := bySeq[uint64(i+1)], bySeq[uint64(j+1)]
 			if a != 0 && b != 0 && reach[b][a] != before[j].has(i) {
 				var text bytes.Buffer
 				script.Print(&text, src)
-				t.Fatalf("graph: %d before %d is %v\n%s", i, j, reach[b][a], &text)
+				t.Fatalf("graph, order %v: %d before %d is %v\n%s", mode, i, j, reach[b][a], &text)
 			}
 		}
 	}

@@ -180,6 +180,8 @@ func (p *generator) step() {
 		room := map[string]int{"c": 1, "d": 2}[c]
 		switch {
 		case p.recorded:
+		case p.closed[c] && p.IntN(3) == 0:
+			p.do(g, "send %s", c) // and panic
 		case p.held[c] < room && !p.closed[c] && p.IntN(2) == 0:
 			p.held[c]++
 			p.do(g, "send %s", c)
@@ -238,7 +240,7 @@ func (p *generator) step() {
 	case "sync":
 		p.do(g, "%s %s", p.pick("release", "acquire", "release-merge", "release-acquire"), p.pick("s", "t"))
 	case "io":
-		p.do(g, "%s q", p.pick("io-write", "io-read"))
+		p.do(g, "%s %s", p.pick("io-write", "io-read"), p.pick("q", "q", "r"))
 	case "flag":
 		p.do(g, "%s a", p.pick("atomic-rmw", "atomic-store", "atomic-load", "atomic-cas-fail"))
 	case "life":
