@@ -117,6 +117,18 @@ var others = []litmus{
 			runtime.GC()
 		}
 	}},
+	{"47d-finalizer-of-the-object-none", none, "", func() {
+		ran := newMoment()
+		object := new([64]int)
+		runtime.SetFinalizer(object, func(object *[64]int) {
+			x = object[0]
+			ran.come()
+		})
+		object[0] = 1
+		for len(ran) == 0 {
+			runtime.GC()
+		}
+	}},
 	{"48-million-calls-between-race", race, "main.x", func() {
 		first(func() {
 			x = 1 //48
