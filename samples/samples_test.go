@@ -320,7 +320,7 @@ func litmusMarks(t *testing.T) map[string][]site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mark := regexp.MustCompile(`\s//(\d\d[a-z]?|P\d)$`)
+	mark := regexp.MustCompile(`\s//(\d\d[a-z]?|P\d+)$`)
 	marks := make(map[string][]site)
 	for _, file := range files {
 		text, err := os.ReadFile(file)

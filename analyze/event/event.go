@@ -176,11 +176,14 @@ type Object struct {
 	AllocG G      // heap: by whom; -1: unknown
 }
 
-// Killed is implemented by a source whose execution may have been ended from
-// outside, by a signal: then something outside could still have acted at its end.
-type Killed interface {
+// Recorded is implemented by a source that knows how it was recorded.
+type Recorded interface {
 	Source
+	// Killed reports whether the execution was ended from outside, by a signal:
+	// then something outside could still have acted at its end.
 	Killed() bool
+	// Defaults reports whether it is known where a select took its default.
+	Defaults() bool
 }
 
 // Source delivers an execution, as often as asked, always the same.

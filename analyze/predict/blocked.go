@@ -83,8 +83,8 @@ func (b *Ends) Add(e *event.Event) {
 // hopeless reports for every goroutine whether it waits in vain.
 func (b *Ends) hopeless() []bool {
 	out := make([]bool, len(b.gs))
-	k, ok := b.src.(event.Killed)
-	running := ok && k.Killed()
+	r, ok := b.src.(event.Recorded)
+	running := ok && r.Killed()
 	for i := range b.gs {
 		g := &b.gs[i]
 		running = running || g.seen && !g.ended && len(g.waits) == 0 && !b.src.Goroutine(event.G(i)).System

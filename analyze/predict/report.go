@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/hindsight-go/hindsight/analyze/event"
 	"github.com/hindsight-go/hindsight/analyze/finding"
 	"github.com/hindsight-go/hindsight/analyze/rule"
 	"github.com/hindsight-go/hindsight/analyze/witness"
@@ -182,7 +183,7 @@ func (p *predictor) assumptions(q *quest) []string {
 	if q.plan == nil {
 		out = append(out, "Each goroutine goes as far as its step says; among themselves their events keep the recorded order.")
 	}
-	if p.src.Collected() { // a recording
+	if r, ok := p.src.(event.Recorded); !ok || !r.Defaults() {
 		out = append(out, "Where a select took default is not recorded: it might have found a case ready instead.")
 	}
 	return append(out, "Time, random numbers and input are as in this run.")

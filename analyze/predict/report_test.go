@@ -8,21 +8,23 @@ import (
 	"github.com/hindsight-go/hindsight/analyze/event"
 )
 
-// kept is a source of which only one thing is asked: whether it is a recording.
-type kept struct {
+// polled is a source of which only one thing is asked: whether it knows where a
+// select took default.
+type polled struct {
 	event.Source
-	recorded bool
+	known bool
 }
 
-func (k kept) Collected() bool { return k.recorded }
+func (p polled) Killed() bool   { return false }
+func (p polled) Defaults() bool { return p.known }
 
-// Recordings do not hold that a select took default, scripts do.
+// What need not be assumed is not told.
 func TestAssumesDefault(t *testing.T) {
-	for _, recorded := range []bool{false, true} {
-		p := &predictor{src: kept{recorded: recorded}}
+	for _, known := range []bool{false, true} {
+		p := &predictor{src: polled{known: known}}
 		told := slices.ContainsFunc(p.assumptions(&quest{}), func(s string) bool { return strings.Contains(s, "select took default") })
-		if told != recorded {
-			t.Errorf("recording %v: told of default: %v", recorded, told)
+		if told == known {
+			t.Errorf("known: %v, told of default: %v", known, told)
 		}
 	}
 }

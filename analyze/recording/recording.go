@@ -65,8 +65,8 @@ type Recording struct {
 }
 
 var (
-	_ event.Batched = (*Recording)(nil)
-	_ event.Killed  = (*Recording)(nil)
+	_ event.Batched  = (*Recording)(nil)
+	_ event.Recorded = (*Recording)(nil)
 )
 
 // goroutine is a goroutine or context of the recording.
@@ -215,10 +215,13 @@ func (rec *Recording) Annotated() bool { return rec.annotated != nil }
 // Ended reports whether the recorder wrote its end marker.
 func (rec *Recording) Ended() bool { return rec.last != nil }
 
-// Killed implements [event.Killed]: it reports whether the process ended by a signal.
+// Killed implements [event.Recorded]: it reports whether the process ended by a signal.
 func (rec *Recording) Killed() bool {
 	return rec.last != nil && rec.last.Reason > 0 && rec.last.Reason%2 == 0
 }
+
+// Defaults implements [event.Recorded].
+func (rec *Recording) Defaults() bool { return rec.Fact("select") == "default" }
 
 // Reader returns what the execution trace reader saw: the number of events, of
 // goroutines, and why it stopped early, if it did.
@@ -244,7 +247,7 @@ func (rec *Recording) Foreign() uint64 { return rec.status.Foreign }
 
 // Fact returns what the recorder said about the process: "go", "goos",
 // "goarch", "program", "start" (nanoseconds since 1970), "modinfo", "build"
-// (JSON of the link step), "record", "window".
+// (JSON of the link step), "record", "window", "select".
 func (rec *Recording) Fact(key string) string {
 	if key == "modinfo" {
 		// The toolchain puts 16 bytes of magic around it.

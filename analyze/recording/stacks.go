@@ -266,12 +266,8 @@ func (rec *Recording) syncEvent(c *cursor, o *op, ev *event.Event) bool {
 	ev.Obj = event.Obj{Space: event.Space(o.space), Addr: o.addr}
 	ev.Slot = o.slot
 	switch what {
-	case record.Send, record.Recv:
-		ev.Cap = o.n
-		ev.Op = event.Send
-		if what == record.Recv {
-			ev.Op = event.Recv
-		}
+	case record.Send, record.Recv, record.DefaultSend, record.DefaultRecv:
+		ev.Op, ev.Cap = plainOps[what], o.n
 		return true
 	case record.Add:
 		ev.Op, ev.N = event.Add, int64(int32(o.n))
@@ -321,6 +317,7 @@ const writerSem, readerSem = 8, 12
 var plainOps = [...]event.Op{
 	record.Acquire: event.Acquire, record.Release: event.Release,
 	record.ReleaseMerge: event.ReleaseMerge, record.ReleaseAcquire: event.ReleaseAcquire,
+	record.Send: event.Send, record.Recv: event.Recv,
 	record.Close: event.Close, record.RecvClosed: event.RecvClosed,
 	record.CondWake: event.CondWake,
 	record.IORead:   event.IORead, record.IOWrite: event.IOWrite,

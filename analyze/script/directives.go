@@ -24,22 +24,19 @@ func init() {
 	}
 }
 
-// recordedDirective is ".recorded", the first line of a dump; "collected" and
-// "killed" may follow.
+// recordedDirective is ".recorded", the first line of a dump; "collected",
+// "killed" and "defaults" may follow.
 func (p *parser) recordedDirective(args []string) error {
 	if len(p.events) > 0 || len(p.objects) > 0 || p.recorded {
 		return errors.New(".recorded must come first")
 	}
 	p.recorded = true
+	known := map[string]*bool{"collected": &p.collected, "killed": &p.killed, "defaults": &p.defaults}
 	for _, word := range args {
-		switch {
-		case word == "collected" && !p.collected:
-			p.collected = true
-		case word == "killed" && !p.killed:
-			p.killed = true
-		default:
+		if known[word] == nil || *known[word] {
 			return fmt.Errorf("unexpected %q", word)
 		}
+		*known[word] = true
 	}
 	return nil
 }

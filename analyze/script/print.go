@@ -72,8 +72,13 @@ func (p *printer) print() error {
 		if p.src.Collected() {
 			line += " collected"
 		}
-		if k, ok := p.src.(event.Killed); ok && k.Killed() {
-			line += " killed"
+		if r, ok := p.src.(event.Recorded); ok {
+			if r.Killed() {
+				line += " killed"
+			}
+			if r.Defaults() {
+				line += " defaults"
+			}
 		}
 		fmt.Fprintln(p.w, line)
 	}

@@ -21,6 +21,7 @@ type Script struct {
 	recorded  bool
 	collected bool
 	killed    bool
+	defaults  bool
 	events    []event.Event
 	gs        []event.Goroutine
 	syncs     map[event.Obj]string
@@ -49,7 +50,7 @@ type use struct {
 // noSite marks a Stack that is the number of an event without a site.
 const noSite = event.Stack(1 << 31)
 
-var _ event.Killed = (*Script)(nil)
+var _ event.Recorded = (*Script)(nil)
 
 // Replay implements [event.Source].
 func (s *Script) Replay(f func(*event.Event) bool) error {
@@ -66,8 +67,11 @@ func (s *Script) Replay(f func(*event.Event) bool) error {
 // garbage collector.
 func (s *Script) Collected() bool { return s.collected }
 
-// Killed implements [event.Killed].
+// Killed implements [event.Recorded].
 func (s *Script) Killed() bool { return s.killed }
+
+// Defaults implements [event.Recorded].
+func (s *Script) Defaults() bool { return s.defaults || !s.recorded }
 
 // Goroutine implements [event.Source].
 func (s *Script) Goroutine(g event.G) event.Goroutine {

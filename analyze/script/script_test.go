@@ -123,7 +123,7 @@ func FuzzParse(f *testing.F) {
 			f.Add(string(text))
 		}
 	}
-	f.Add(".recorded collected killed\n.stack 1 \"main.f\" \"f.go\" 3\n.goroutine g \"g 1\" - ^1 system\n.var x 0x1000 8 global \"main.x\" \"int\" ^1 g\n" +
+	f.Add(".recorded collected killed defaults\n.stack 1 \"main.f\" \"f.go\" 3\n.goroutine g \"g 1\" - ^1 system\n.var x 0x1000 8 global \"main.x\" \"int\" ^1 g\n" +
 		".sync m pool 0x99 \"m\"\nchan c 3\n.gc 2\ng skip 3\ng life x 0 8 @f.go:3 ^1\ng cut x 4 4\ng send c 7\ng misuse-read m 10\n" +
 		"g cond-signal k 3 2\nh cond-wake k 4\nh send-closed c\nh add w -2")
 	f.Fuzz(func(t *testing.T, text string) {

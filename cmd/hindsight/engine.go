@@ -94,7 +94,7 @@ func runDump(a *app, args []string) (int, error) {
 		return 0, err
 	}
 	defer x.Close()
-	var src event.Source = x
+	src := x.Source
 	if a.witness != "" {
 		if src, err = a.findWitness(x); err != nil {
 			return 0, fmt.Errorf("%s: %w", args[0], err)

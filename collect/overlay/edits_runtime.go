@@ -107,6 +107,23 @@ var editsChan = []Edit{
 		Old: "sg.isSelect = true",
 		New: "sg.isSelect = true; sg.acquiretime = int64(casePC(casi)); if sg.ticket = 0; casi < nsends { sg.ticket = 1 }"},
 
+	// Nothing was ready, and nobody waits for it.
+	{Name: "default", File: "runtime/chan.go",
+		Old: "if !block && c.closed == 0 && full(c) {",
+		New: "if !block && racepolled(c, raceOpDefaultSend, callerpc) && c.closed == 0 && full(c) {"},
+	{Name: "default", File: "runtime/chan.go",
+		Old: "if !block && empty(c) {",
+		New: "if !block && racepolled(c, raceOpDefaultRecv, callerpc) && empty(c) {"},
+	{Name: "default", File: "runtime/chan.go",
+		Old: "if !block {\n\t\tunlock(&c.lock)\n\t\treturn false\n",
+		New: "if !block { racechanpoll(c, raceOpDefaultSend, callerpc)\n\t\tunlock(&c.lock)\n\t\treturn false\n"},
+	{Name: "default", File: "runtime/chan.go",
+		Old: "if !block {\n\t\tunlock(&c.lock)\n\t\treturn false, false\n",
+		New: "if !block { racechanpoll(c, raceOpDefaultRecv, callerpc)\n\t\tunlock(&c.lock)\n\t\treturn false, false\n"},
+	{Name: "default", File: "runtime/select.go",
+		Old: "if !block {\n",
+		New: "if !block { raceselectpoll(scases, lockorder, nsends, pcs)\n"},
+
 	// Closing, and what finds the channel closed.
 	{Name: "channels", File: "runtime/chan.go",
 		Old: "racerelease(c.raceaddr())",

@@ -83,6 +83,44 @@ var predictions = []litmus{
 		wg.Wait()
 		runtime.KeepAlive(x) //P7
 	}},
+	{"P16-default-forced-none", none, "", func() {
+		var mu sync.Mutex
+		c := make(chan int, 1)
+		first(func() {
+			x = 1
+			c <- 1
+			turn(&mu)
+		})
+		turn(&mu)
+		select {
+		case c <- 2:
+		default: // full in every schedule in which this is taken
+			x = 2
+		}
+	}},
+	{"P17-default-elsewhere-predicted", predicted, "main.x", func() {
+		var mu sync.Mutex
+		c, d := make(chan int), make(chan int, 1)
+		poll := func() {
+			select {
+			case <-c:
+			default:
+			}
+			select {
+			case <-c:
+			case <-d:
+			default:
+			}
+		}
+		first(func() {
+			x = 1 //P17
+			poll()
+			turn(&mu)
+		})
+		poll()
+		turn(&mu)
+		x = 2 //P17
+	}},
 }
 
 // turn locks and unlocks.

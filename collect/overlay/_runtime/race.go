@@ -877,7 +877,7 @@ func raceopctx(gp *g, ctx uintptr, op, space uint8, addr uintptr, slot, n uint32
 	pb.put4(rawSync<<rawKindShift|uint64(addr),
 		uint64(racepc(pc))<<32|uint64(op)<<8|uint64(space), uint64(slot)<<32|uint64(n), v>>1)
 	switch op {
-	case raceOpAcquire, raceOpRecvClosed, raceOpCondWake, raceOpIORead:
+	case raceOpAcquire, raceOpRecvClosed, raceOpCondWake, raceOpIORead, raceOpDefaultSend, raceOpDefaultRecv:
 		pb.acquired()
 	default:
 		pb.released()

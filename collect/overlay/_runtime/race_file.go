@@ -166,6 +166,7 @@ func racefacts() {
 	} else {
 		pb.fact("record", "shared")
 	}
+	pb.fact("select", "default")
 	pb.factint("start", racestart)
 	pb.factint("nanotime", racestartnano)
 	pb.factint("textstart", int64(racetext))

@@ -106,12 +106,115 @@ func racechanrecv(c *hchan, sg *sudog, pc uintptr) {
 
 //go:nosplit
 func racechanread(c *hchan, callpc, _ uintptr) {
-	raceop(getg(), raceOpMisuseRead, raceSpaceChan, uintptr(unsafe.Pointer(c)), 0, 10, callpc)
+	gp := getg()
+	if gp.racectx == 0 || racesentlately((*racestate)(unsafe.Pointer(gp.racectx)), c, callpc) {
+		return
+	}
+	raceop(gp, raceOpMisuseRead, raceSpaceChan, uintptr(unsafe.Pointer(c)), 0, 10, callpc)
 }
 
 //go:nosplit
 func racechanwrite(c *hchan, callpc, _ uintptr) {
 	raceop(getg(), raceOpMisuseWrite, raceSpaceChan, uintptr(unsafe.Pointer(c)), 0, 10, callpc)
+}
+
+// A select that takes its default orders nothing, but another schedule must not
+// have found a case ready. So it is recorded with the number that the channel has
+// while c.lock is held. The runtime's fast path, which asks without the lock, is
+// taken only if nothing need be recorded (racepolled).
+//
+// A goroutine that polls again has found nothing ready again. If it has recorded
+// nothing in between, the second time need not be told: in whatever schedule the
+// first one took its default, the second may have followed at once, at the same
+// moment. So a loop that waits by polling writes one record, not one for each turn.
+
+// racechanpoll: the current goroutine would have sent on c, or received, and took
+// the default instead.
+func racechanpoll(c *hchan, op uint8, pc uintptr) {
+	if !racepolled(c, op, pc) {
+		racechanop(getg(), op, c, 0, pc)
+	}
+}
+
+// racepolled reports whether that need not be recorded. It may be asked without c.lock.
+//
+//go:nosplit
+func racepolled(c *hchan, op uint8, pc uintptr) bool {
+	gp := getg()
+	if gp.racectx == 0 {
+		return true
+	}
+	pb := raceproce()
+	return pb != nil && pb.polled((*racestate)(unsafe.Pointer(gp.racectx)), 1, c, op, pc)
+}
+
+// raceselectpoll is racechanpoll for a select of several cases, whose channels are all locked.
+func raceselectpoll(scases []scase, order []uint16, nsends int, pcs []uintptr) {
+	gp := getg()
+	pb := raceproce()
+	if gp.racectx == 0 || pb == nil {
+		return
+	}
+	rs := (*racestate)(unsafe.Pointer(gp.racectx))
+	told := true
+	for i, casi := range order {
+		op, pc := racedefault(casi, nsends, pcs)
+		told = told && pb.polled(rs, int32(len(order)-i), scases[casi].c, op, pc)
+	}
+	if told {
+		return
+	}
+	for _, casi := range order {
+		op, pc := racedefault(casi, nsends, pcs)
+		racechanop(gp, op, scases[casi].c, 0, pc)
+	}
+}
+
+//go:nosplit
+func racedefault(casi uint16, nsends int, pcs []uintptr) (op uint8, pc uintptr) {
+	op = raceOpDefaultRecv
+	if int(casi) < nsends {
+		op = raceOpDefaultSend
+	}
+	if pcs != nil {
+		pc = pcs[casi]
+	}
+	return
+}
+
+// polled reports whether the last record but n-1 is rs's, of such a poll.
+//
+//go:nosplit
+func (pb *raceproc) polled(rs *racestate, n int32, c *hchan, op uint8, pc uintptr) bool {
+	if pb.cur != uintptr(unsafe.Pointer(rs)) || rs.proc != uintptr(unsafe.Pointer(pb)) || pb.sweepgen != mheap_.sweepgen || pb.n < 4*n {
+		return false
+	}
+	w := (*[3]uint64)(unsafe.Pointer(pb.at(uintptr(-4 * int(n)))))
+	return w[0] == rawSync<<rawKindShift|uint64(uintptr(unsafe.Pointer(c))) &&
+		w[1] == uint64(racepc(pc))<<32|uint64(op)<<8|raceSpaceChan
+}
+
+// racesentlately reports whether rs has recorded nothing but polls since it
+// tried to send on c at pc, and took a default: then the check of that time does for the
+// next one as well, for what comes after the one and not after the other is nothing.
+//
+//go:nosplit
+func racesentlately(rs *racestate, c *hchan, pc uintptr) bool {
+	pb := raceproce()
+	for n := int32(1); pb != nil && n <= 8; n++ {
+		switch {
+		case pb.polled(rs, n, c, raceOpDefaultSend, pc):
+			return true
+		case pb.n < 4*n || *pb.at(uintptr(-4 * int(n)))>>rawKindShift != rawSync:
+			return false
+		}
+		switch op := uint8(*pb.at(uintptr(-4*int(n) + 1)) >> 8); op {
+		case raceOpDefaultSend, raceOpDefaultRecv:
+		default:
+			return false
+		}
+	}
+	return false
 }
 
 // raceclosenil is called by who closes a nil channel, before the panic.
