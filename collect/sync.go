@@ -118,6 +118,8 @@ func (g *WaitGroup) Add(delta int) {
 func (g *WaitGroup) Done() { g.Add(-1) }
 
 // Go is as [sync.WaitGroup.Go].
+//
+//go:noinline
 func (g *WaitGroup) Go(f func()) {
 	g.wg.Go(func() {
 		defer func() {
@@ -141,6 +143,8 @@ func (g *WaitGroup) Wait() {
 type Once struct{ once sync.Once }
 
 // Do is as [sync.Once.Do].
+//
+//go:noinline
 func (o *Once) Do(f func()) {
 	ran := false
 	o.once.Do(func() {
@@ -156,6 +160,9 @@ func (o *Once) Do(f func()) {
 		drop(record.Acquire, unsafe.Pointer(o), "Once")
 	}
 }
+
+// Go and Do are not inlined, for a function literal is named after the function
+// that it has been inlined into: stacks would tell of ours.
 
 // drop writes what a drop-in does.
 func drop(op record.Sync, p unsafe.Pointer, name string) {

@@ -10,7 +10,7 @@ import (
 
 // A Var is a variable that says who reads and who writes it. It protects
 // nothing: it is as safe, or not, as a plain variable in its place. The zero
-// Var holds T's zero value and is known by its type. It must not be copied
+// Var holds T's zero value, and is known by its type if [Name] gives it no name. It must not be copied
 // after its first use.
 type Var[T any] struct {
 	_    noCopy
@@ -58,7 +58,11 @@ func (x *Var[T]) accessed(tag byte) {
 	}
 	name := x.name
 	if name == "" {
-		name = reflect.TypeFor[T]().String()
+		if v := named(uint64(uintptr(unsafe.Pointer(x)))); v != nil {
+			name = v.name
+		} else {
+			name = reflect.TypeFor[T]().String()
+		}
 	}
 	access(tag, id, size, "", name)
 }
