@@ -1,5 +1,3 @@
-//go:build !hindsight
-
 package collect
 
 import (
@@ -9,8 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime/trace"
-	"strings"
 	"testing"
 	"time"
 
@@ -128,25 +124,6 @@ func TestWindowWriteError(t *testing.T) {
 	<-Done()
 	if err := Stop(); !errors.Is(err, io.ErrNoProgress) {
 		t.Errorf("Stop: %v", err)
-	}
-}
-
-func TestWindowOtherTracer(t *testing.T) {
-	if trace.IsEnabled() {
-		t.Skip("the test itself is traced")
-	}
-	if err := trace.Start(io.Discard); err != nil {
-		t.Fatal(err)
-	}
-	defer trace.Stop()
-	if err := Start(io.Discard); err == nil || !strings.Contains(err.Error(), "already enabled") {
-		t.Errorf("with somebody else's trace: %v", err)
-	}
-	if err := Stop(); !errors.Is(err, ErrNotRecording) {
-		t.Errorf("Stop: %v", err)
-	}
-	if !trace.IsEnabled() {
-		t.Error("somebody else's trace has been stopped")
 	}
 }
 

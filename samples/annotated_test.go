@@ -50,6 +50,24 @@ func TestAnnotated(t *testing.T) {
 	}
 }
 
+// TestCollect runs the tests of package collect in programs built with hindsight.
+func TestCollect(t *testing.T) {
+	for _, dir := range []string{"../collect", "../collect/collecthttp"} {
+		binary := filepath.Join(t.TempDir(), "collect.test")
+		for _, args := range [][]string{{hindsight, "test", "-c", "-o", binary, dir}, {binary, "-test.v"}} {
+			cmd := exec.Command(args[0], args[1:]...)
+			cmd.Env = append(os.Environ(), "HINDSIGHT=")
+			out, err := cmd.CombinedOutput()
+			if err != nil {
+				t.Fatalf("%s: %v\n%s", args, err, out)
+			}
+			if args[0] == binary && !strings.Contains(string(out), "--- PASS") {
+				t.Errorf("%s: no tests\n%s", dir, out)
+			}
+		}
+	}
+}
+
 // window runs an annotated sample and returns the trace that it made itself.
 func window(t *testing.T, binary string) string {
 	t.Helper()
