@@ -22,20 +22,21 @@ import (
 	"net/http"
 	"path/filepath"
 	"strconv"
-	"sync"
 
 	"github.com/hindsight-go/hindsight/collect"
 	"github.com/hindsight-go/hindsight/collect/collecthttp"
 	_ "modernc.org/sqlite"
 )
 
-type shop struct {
-	db *sql.DB
-
-	mu    sync.Mutex
+// cached is what the shop remembers. The annotations are for an ordinary program's
+// flight recorder; in one that "hindsight build" built they do nothing.
+var cached struct {
+	mu    collect.Mutex
 	total int64
 	stale bool
 }
+
+type shop struct{ db *sql.DB }
 
 func open(file string) (*shop, error) {
 	db, err := sql.Open("sqlite", "file:"+filepath.ToSlash(file)+"?_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)&_pragma=busy_timeout(10000)")
@@ -45,7 +46,9 @@ func open(file string) (*shop, error) {
 	if _, err := db.Exec("CREATE TABLE IF NOT EXISTS orders (item TEXT, price INTEGER)"); err != nil {
 		return nil, err
 	}
-	return &shop{db: db, stale: true}, nil
+	cached.stale = true
+	collect.Name(&cached.stale, "cached.stale")
+	return &shop{db}, nil
 }
 
 func (s *shop) add(w http.ResponseWriter, r *http.Request) {
@@ -58,21 +61,24 @@ func (s *shop) add(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	s.stale = true // without s.mu
+	collect.Write(&cached.stale)
+	cached.stale = true // without cached.mu
 	fmt.Fprintln(w, "thank you")
 }
 
 func (s *shop) sum(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stale {
-		s.stale = false
-		if err := s.db.QueryRowContext(r.Context(), "SELECT coalesce(sum(price), 0) FROM (SELECT price FROM orders ORDER BY rowid DESC LIMIT 100)").Scan(&s.total); err != nil {
+	cached.mu.Lock()
+	defer cached.mu.Unlock()
+	collect.Read(&cached.stale)
+	if cached.stale {
+		collect.Write(&cached.stale)
+		cached.stale = false
+		if err := s.db.QueryRowContext(r.Context(), "SELECT coalesce(sum(price), 0) FROM (SELECT price FROM orders ORDER BY rowid DESC LIMIT 100)").Scan(&cached.total); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
 	}
-	fmt.Fprintln(w, s.total)
+	fmt.Fprintln(w, cached.total)
 }
 
 func main() {

@@ -178,7 +178,7 @@ func TestWindow(t *testing.T) {
 	trace, page := filepath.Join(dir, "shop.trace"), filepath.Join(dir, "page.html")
 	hindsight(t, 66, "record", "--seconds=3", "--trace="+trace, "--output="+page, address)
 	stop()
-	r := read(t, hindsight(t, 66, "analyze", "--format=json", trace))
+	r := read(t, hindsight(t, 66, "analyze", "--format=json", page)) // what the page holds
 	if found, others := planted(t, r); !found || len(others) > 0 || !r.Coverage.Instrumented || !r.Coverage.Complete {
 		t.Errorf("planted race %v, others %q, %+v", found, others, r.Coverage)
 	}
@@ -186,6 +186,30 @@ func TestWindow(t *testing.T) {
 	if err != nil || !strings.Contains(string(html), "stale") || !strings.Contains(string(html), "service.go") {
 		t.Errorf("the page does not show the mistake (%v)", err)
 	}
+}
+
+// After the fact: the ordinary program's flight recorder, of which the
+// annotations make a recording. It has no verdict of absence.
+func TestFlight(t *testing.T) {
+	address, _ := start(t, "ordinary", "-flight")
+	served, stop := load(t, address)
+	defer stop()
+	for served.Load() < 1000 {
+		time.Sleep(time.Millisecond)
+	}
+	stop() // what is asked for now has happened
+	trace := filepath.Join(t.TempDir(), "shop.trace")
+	hindsight(t, 66, "record", "--trace="+trace, address+"/debug/hindsight/flight")
+	r := read(t, hindsight(t, 66, "analyze", "--format=json", trace))
+	if found, others := planted(t, r); !found || len(others) > 0 || r.Coverage.Instrumented {
+		t.Errorf("planted race %v, others %q, %+v", found, others, r.Coverage)
+	}
+	if text := hindsight(t, 66, "analyze", trace); !strings.Contains(text, "as far as recorded") {
+		t.Errorf("the report does not say how far it goes:\n%s", text)
+	}
+	// An instrumented program has none, and says so.
+	address, _ = start(t, "instrumented")
+	hindsight(t, 1, "record", address+"/debug/hindsight/flight")
 }
 
 // cpu is what a process has used, in seconds.
@@ -217,24 +241,19 @@ func TestOverhead(t *testing.T) {
 	const span, turns = 4 * time.Second, 3
 	type cost struct{ requests, cpu []float64 } // per second; per request
 	costs := map[string]*cost{}
-	measure := func(name string, served *atomic.Int64, p *os.Process) {
+	var names []string
+	in := func(name string, served *atomic.Int64, p *os.Process) {
 		n, used, begun := served.Load(), cpu(t, p), time.Now()
 		time.Sleep(span)
 		c := costs[name]
 		if c == nil {
 			c = new(cost)
 			costs[name] = c
+			names = append(names, name)
 		}
 		answered := float64(served.Load() - n)
 		c.requests = append(c.requests, answered/time.Since(begun).Seconds())
 		c.cpu = append(c.cpu, (cpu(t, p)-used)/answered)
-	}
-	var names []string
-	in := func(name string, served *atomic.Int64, p *os.Process) {
-		if !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-		measure(name, served, p)
 	}
 	sizes := map[string]float64{}
 	for range turns {
@@ -258,9 +277,7 @@ func TestOverhead(t *testing.T) {
 				done <- err
 			}()
 			time.Sleep(time.Second)
-			n := served.Load()
 			in(program+", in a window", served, process)
-			n = served.Load() - n
 			if err := <-done; err != nil {
 				t.Fatal(err)
 			}
