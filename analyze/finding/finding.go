@@ -199,6 +199,8 @@ type Run struct {
 
 	Dirs    map[string]string `json:"dirs,omitempty"`    // where files were at build time: "goroot", "modcache", and by main module
 	Machine *machine.Names    `json:"machine,omitempty"` // where the program was built
+
+	Scheduling *Scheduling `json:"scheduling,omitempty"` // of a trace without records
 }
 
 // Prediction says how far other schedules were looked for.

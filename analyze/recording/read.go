@@ -39,24 +39,25 @@ func checkHeader(r io.ReaderAt) error {
 
 // readerStats is what the trace reader saw in a trace without chunks.
 type readerStats struct {
-	events     uint64 // of all kinds
-	goroutines int
-	err        error // why it stopped before the end
-	version    error // a chunk of another version
+	events  uint64 // of all kinds
+	err     error  // why it stopped before the end
+	version error  // a chunk of another version
 }
 
-// readTrace reads an execution trace in which no chunk was found. The trace
-// reader is not made for hostile input: a panic in it ends the reading like an
-// error.
-func readTrace(r io.ReaderAt) (stats readerStats) {
-	gs := make(map[trace.GoID]bool)
+// maxOld is how large a trace of Go before 1.22 may be, in bytes: the trace reader
+// holds all of it in memory.
+const maxOld = 256 << 20
+
+// readTrace reads an execution trace in which no chunk was found, and hands its
+// events on, until it is told that no more are wanted. The trace reader is not
+// made for hostile input: a panic in it ends the reading like an error.
+func readTrace(r io.ReaderAt, plain func(*trace.Event) bool) (stats readerStats) {
 	defer func() {
-		stats.goroutines = len(gs)
 		if p := recover(); p != nil {
 			stats.err = fmt.Errorf("trace reader: %v", p)
 		}
 	}()
-	tr, err := trace.NewReader(bufio.NewReaderSize(io.NewSectionReader(r, 0, 1<<62), 1<<20))
+	tr, err := trace.NewReader(bufio.NewReaderSize(&bounded{io.NewSectionReader(r, 0, 1<<62), old(r)}, 1<<20))
 	if err != nil {
 		stats.err = err
 		return stats
@@ -71,17 +72,39 @@ func readTrace(r io.ReaderAt) (stats readerStats) {
 			return stats
 		}
 		stats.events++
-		switch ev.Kind() {
-		case trace.EventLog:
+		if ev.Kind() == trace.EventLog {
 			if l := ev.Log(); l.Category == record.Category {
 				if _, err := record.Parse([]byte(l.Message)); err != nil && !errors.Is(err, record.ErrDamaged) && !errors.Is(err, record.ErrNotChunk) {
 					stats.version = err
 				}
 			}
-		case trace.EventStateTransition:
-			if st := ev.StateTransition(); st.Resource.Kind == trace.ResourceGoroutine {
-				gs[st.Resource.Goroutine()] = true
-			}
+		}
+		if plain != nil && !plain(&ev) {
+			return stats
 		}
 	}
+}
+
+// old reports whether a trace is of Go before 1.22.
+func old(r io.ReaderAt) bool {
+	var head [16]byte
+	if _, err := r.ReadAt(head[:], 0); err != nil {
+		return false
+	}
+	var minor int
+	_, err := fmt.Sscanf(string(head[:]), "go 1.%d ", &minor)
+	return err == nil && minor < 22
+}
+
+// A bounded reader refuses to read too much of an old trace.
+type bounded struct {
+	*io.SectionReader
+	old bool
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if at, _ := b.Seek(0, io.SeekCurrent); b.old && at > maxOld {
+		return 0, fmt.Errorf("traces of Go before 1.22 are read as a whole: this one has more than %d MB", maxOld>>20)
+	}
+	return b.SectionReader.Read(p)
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hindsight-go/hindsight/analyze/event"
 	"github.com/hindsight-go/hindsight/collect/record"
+	"golang.org/x/exp/trace"
 )
 
 // Options say how to read.
@@ -25,6 +26,9 @@ type Options struct {
 	// Jobs is how many goroutines may decode at once; 0 means as many as there
 	// are processors.
 	Jobs int
+	// Plain, if set, is called with the events of a trace without records, until
+	// it returns false.
+	Plain func(*trace.Event) bool
 }
 
 // A Recording is one process's. It implements [event.Batched].
@@ -133,7 +137,7 @@ func Read(r io.ReaderAt, opts Options) (*Recording, error) {
 	}
 	rec.before, _ = strconv.ParseUint(rec.Fact("window"), 10, 64)
 	if !rec.chunks {
-		rec.reader = readTrace(rec.file)
+		rec.reader = readTrace(rec.file, opts.Plain)
 		if rec.reader.version != nil {
 			return nil, rec.reader.version
 		}
@@ -223,10 +227,21 @@ func (rec *Recording) Killed() bool {
 // Defaults implements [event.Recorded].
 func (rec *Recording) Defaults() bool { return rec.Fact("select") == "default" }
 
-// Reader returns what the execution trace reader saw: the number of events, of
-// goroutines, and why it stopped early, if it did.
-func (rec *Recording) Reader() (events uint64, goroutines int, err error) {
-	return rec.reader.events, rec.reader.goroutines, rec.reader.err
+// Reader returns what the execution trace reader saw of a trace without records:
+// the number of events, and why it stopped early, if it did.
+func (rec *Recording) Reader() (events uint64, err error) {
+	return rec.reader.events, rec.reader.err
+}
+
+// Format is the version of Go whose trace format it is, such as "go1.26". Between
+// two formats, versions of Go write the older one.
+func (rec *Recording) Format() string {
+	var head [16]byte
+	if _, err := rec.file.ReadAt(head[:], 0); err != nil {
+		return ""
+	}
+	version, _, _ := strings.Cut(string(head[3:]), " ")
+	return "go" + version
 }
 
 // Records is the number of records, definitions not counted.

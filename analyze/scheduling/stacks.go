@@ -1,0 +1,131 @@
+package scheduling
+
+import (
+	"encoding/binary"
+	"strings"
+
+	"github.com/hindsight-go/hindsight/analyze/event"
+	"golang.org/x/exp/trace"
+)
+
+// A stackID stands for a stack by its content: the reader's own handles change
+// from one generation of the trace to the next.
+type stackID int32
+
+// noStack is the stack without frames.
+const noStack stackID = 0
+
+// Bounds of what is kept of stacks.
+const (
+	maxStacks = 1 << 15
+	maxDepth  = 64      // frames
+	maxText   = 1 << 10 // bytes of a function's or file's name
+	maxTexts  = 1 << 16
+)
+
+type stacks struct {
+	handles map[trace.Stack]stackID // of this generation
+	byKey   map[string]stackID
+	all     [][]event.Frame
+	texts   map[string]string
+	left    uint64 // uses of stacks beyond the bound
+	key     []byte
+}
+
+func newStacks() stacks {
+	return stacks{
+		handles: make(map[trace.Stack]stackID), byKey: make(map[string]stackID),
+		all: [][]event.Frame{nil}, texts: make(map[string]string),
+	}
+}
+
+// generation forgets handles, which keep a generation in memory.
+func (s *stacks) generation() { clear(s.handles) }
+
+func (s *stacks) id(st trace.Stack) stackID {
+	if st == trace.NoStack {
+		return noStack
+	}
+	id, ok := s.handles[st]
+	if !ok {
+		id = s.intern(st)
+		s.handles[st] = id
+	}
+	if id < 0 {
+		s.left++
+		return noStack
+	}
+	return id
+}
+
+// intern returns the id of a stack's content, -1 if there are too many.
+func (s *stacks) intern(st trace.Stack) stackID {
+	s.key = s.key[:0]
+	n := 0
+	for f := range st.Frames() {
+		if n++; n > maxDepth {
+			break
+		}
+		s.key = binary.AppendUvarint(s.key, f.PC)
+		s.key = binary.AppendUvarint(s.key, f.Line)
+		s.key = append(append(s.key, f.Func[:min(len(f.Func), maxText)]...), 0)
+	}
+	if n == 0 {
+		return noStack
+	}
+	if id, ok := s.byKey[string(s.key)]; ok {
+		return id
+	}
+	if len(s.all) >= maxStacks {
+		return -1
+	}
+	frames := make([]event.Frame, 0, min(n, maxDepth))
+	for f := range st.Frames() {
+		if len(frames) == maxDepth {
+			break
+		}
+		frames = append(frames, event.Frame{Func: s.text(f.Func), File: s.text(f.File), Line: int(min(f.Line, 1<<31-1))})
+	}
+	id := stackID(len(s.all))
+	s.byKey[string(s.key)] = id
+	s.all = append(s.all, parked(frames))
+	return id
+}
+
+// text keeps a name once.
+func (s *stacks) text(name string) string {
+	name = name[:min(len(name), maxText)]
+	if kept, ok := s.texts[name]; ok {
+		return kept
+	}
+	name = strings.Clone(name)
+	if len(s.texts) < maxTexts {
+		s.texts[name] = name
+	}
+	return name
+}
+
+// parked leaves the runtime's parking out of a stack, which is there only in the
+// stacks of goroutines that waited before the trace began: those that block later
+// have the same stack then.
+func parked(frames []event.Frame) []event.Frame {
+	for i, f := range frames {
+		switch f.Func {
+		case "runtime.gopark", "runtime.goparkunlock", "runtime.goready", "runtime.netpollblock",
+			"runtime.chanrecv", "runtime.chansend", "runtime.semacquire1":
+		default:
+			return frames[i:]
+		}
+	}
+	return frames
+}
+
+func (s *stacks) frames(id stackID) []event.Frame { return s.all[id] }
+
+// site is the line of a stack that a report names.
+func site(frames []event.Frame) event.Frame {
+	if len(frames) == 0 {
+		return event.Frame{}
+	}
+	return frames[event.Caller(frames)]
+}
