@@ -26,7 +26,67 @@ func writeDOT(w io.Writer, r *finding.Result, _ Options) error {
 		d.graph(g.condense(maxDrawn), fmt.Sprintf("r%d", i), []finding.Race{*race})
 		d.close()
 	}
+	for i := range r.Runs {
+		if s := r.Runs[i].Scheduling; s != nil && len(s.WaitsFor) > 0 {
+			d.open("subgraph %s {", quote(fmt.Sprintf("cluster_w%d", i)))
+			d.line("label=\"who may end whose wait\"; style=rounded; color=\"#8a8f98\";")
+			d.waitsFor(s, fmt.Sprintf("w%d", i))
+			d.close()
+		}
+	}
+	if plain(r) {
+		for i := range r.Findings {
+			f := &r.Findings[i]
+			if f.Graph == nil {
+				continue
+			}
+			g, err := newWitness(f.Graph)
+			if err != nil {
+				return fmt.Errorf("finding %s: %w", Visible(f.ID), err)
+			}
+			d.open("subgraph %s {", quote(fmt.Sprintf("cluster_f%d", i)))
+			d.line("label=%s; style=rounded; color=\"#8a8f98\";", quote(fmt.Sprintf("%s %s: %s", Visible(f.Rule), Visible(f.ID), prose(f.Message))))
+			d.graph(g.condense(maxDrawn), fmt.Sprintf("f%d", i), nil)
+			d.close()
+		}
+	}
 	return d.end(w)
+}
+
+// waitsFor prints the wait-for graph of a plain trace: a node for each group of
+// goroutines that has a part in it.
+func (d *dot) waitsFor(s *finding.Scheduling, prefix string) {
+	known := map[string]bool{}
+	node := func(name, label, look string) string {
+		name = quote(prefix + name)
+		if !known[name] {
+			known[name] = true
+			d.line("%s [label=%s%s];", name, quote(label), look)
+		}
+		return name
+	}
+	group := func(i int) string {
+		b := &s.Blocked[i]
+		look := ""
+		if b.Stuck {
+			look = `, style="rounded,bold", color="#b3261e"`
+		}
+		return node(fmt.Sprintf("b%d", i), fmt.Sprintf("%s\n%s\n%s", namesText(b.Goroutines, b.Count), waits(b.Op, b.Count), place(b.Site)), look)
+	}
+	for _, e := range s.WaitsFor {
+		row, ok := newEdgeView(s, e)
+		if !ok {
+			continue
+		}
+		from := group(e.From)
+		to := ""
+		if e.To >= 0 {
+			to = group(e.To)
+		} else {
+			to = node("g"+e.By, goroutineName(e.By), "")
+		}
+		d.line("%s -> %s [label=%s];", from, to, quote(row.Why))
+	}
 }
 
 // WriteGraph writes a happens-before graph as DOT or SVG, with the pairs of

@@ -21,13 +21,16 @@ import (
 //go:embed page.tmpl
 var pageText string
 
+//go:embed scheduling.tmpl
+var schedulingTemplate string
+
 //go:embed page.css
 var pageCSS string
 
 //go:embed page.js
 var pageJS string
 
-var pageTemplate = template.Must(template.Must(template.New("page").Parse(diagramTemplate)).Parse(pageText))
+var pageTemplate = template.Must(template.New("page").Parse(diagramTemplate + schedulingTemplate + pageText))
 
 // page is what the template shows. All strings in it are visible already.
 type page struct {
@@ -42,6 +45,7 @@ type page struct {
 	Races      []*entryView
 	Findings   []*entryView
 	Suppressed []suppressedView
+	Scheduling []*schedulingView
 	Omitted    string
 	Named      []finding.OmittedRace
 	Coverage   []string
@@ -82,6 +86,7 @@ type entryView struct {
 type side struct {
 	Heading, Name, Op, Place, Func string
 	Write                          bool
+	Unknown                        bool // whether it held locks
 	Stack, Created                 []frameGroup
 	Origin, Locks                  string // "Goroutine 9 (running) created by main goroutine"
 	Source                         []sourceLine
@@ -152,6 +157,8 @@ func newPage(r *finding.Result) *page {
 		Redacted: redactionText(r.Redaction),
 		Result:   r,
 		Many:     len(r.Races) > 20,
+
+		Scheduling: schedulingViews(r),
 	}
 	if !r.Coverage.Complete || !r.Coverage.Instrumented || len(r.Coverage.NotInstrumented) > 0 {
 		p.Banner = p.Coverage[:min(len(p.Coverage)-1, 4)]
@@ -175,7 +182,7 @@ func newPage(r *finding.Result) *page {
 		used[v.Rule] = true
 	}
 	for i := range r.Findings {
-		v := newFindingView(&r.Findings[i], own)
+		v := newFindingView(&r.Findings[i], own, r.Coverage.Instrumented)
 		v.Rank = i + 1
 		p.Findings = append(p.Findings, v)
 		used[v.Rule] = true
@@ -305,7 +312,8 @@ func newRaceView(r *finding.Race, own modules, ids numbers) *entryView {
 	return v
 }
 
-func newFindingView(f *finding.Finding, own modules) *entryView {
+// newFindingView is a finding's; of locks that nobody recorded it says nothing.
+func newFindingView(f *finding.Finding, own modules, locks bool) *entryView {
 	id := Visible(f.ID)
 	v := &entryView{
 		ID: id, Anchor: "f-" + id, Rule: Visible(f.Rule), Tier: Visible(f.Tier), Kind: Visible(f.Severity),
@@ -316,6 +324,7 @@ func newFindingView(f *finding.Finding, own modules) *entryView {
 	for _, a := range f.Events {
 		event := newSide(a, "", own)
 		event.Write = false // tells the sides of a race apart
+		event.Unknown = !locks
 		v.Sides = append(v.Sides, event)
 	}
 	v.Witness = newWitnessView(f.Steps, f.Witness)

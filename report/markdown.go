@@ -44,6 +44,9 @@ func writeMarkdown(w io.Writer, r *finding.Result, _ Options) error {
 	if len(r.Findings) > 0 {
 		b.WriteByte('\n')
 	}
+	for _, v := range schedulingViews(r) {
+		schedulingMarkdown(&b, v)
+	}
 	if len(r.Suppressed) > 0 {
 		b.WriteString("## Suppressed\n\n")
 		for _, s := range r.Suppressed {

@@ -70,7 +70,7 @@ func redact(r *finding.Result, level Redaction, search *scrubber) *finding.Resul
 			switch field {
 			case "Frame.File":
 				set(s, p.short(*s))
-			case "Frame.Func":
+			case "Frame.Func", "Branch.Func":
 			default:
 				set(s, p.text(*s))
 			}
@@ -119,6 +119,9 @@ var vocabulary = map[string]bool{
 	"Prediction.Level": true, "Suppressed.ID": true, "Suppressed.Rule": true, "OmittedRace.ID": true,
 	"Access.Op": true, "Node.Op": true, "Point.Op": true, "Edge.Kind": true,
 	"Access.Goroutine": true, "Access.Creator": true, "Object.AllocatedBy": true, "Node.Goroutine": true, "Point.Goroutine": true, "Step.Goroutine": true,
+	"Blocked.Op": true, "Blocked.Goroutines": true, "Blocked.Creator": true, "Branch.Goroutines": true, "Cycle.Goroutines": true,
+	"WaitsFor.Why": true, "WaitsFor.By": true, "Wait.Goroutine": true, "Wait.Op": true, "Wait.By": true,
+	"Place.Op": true, "Convoy.Op": true, "Convoy.First": true,
 	"Run.GoVersion": true, "Run.GOOS": true, "Run.GOARCH": true, "Run.Start": true, "Run.Dirs": true, "Run.Machine": true,
 }
 
@@ -155,6 +158,7 @@ func eachText(r *finding.Result, visit func(s *string, field string)) {
 type paths struct {
 	// Folders with a slash at the end: of main modules, of Go, of the module cache.
 	modules, goroots, caches []string
+	plain                    map[string]string // files of traces that name no module: below their package's path
 	known                    map[string]string // what short has said
 }
 
@@ -162,7 +166,7 @@ type paths struct {
 // names none, those that follow from its frames: a file's folder ends with the
 // part of its package below the module's path.
 func pathsOf(r *finding.Result) paths {
-	p := paths{known: map[string]string{}}
+	p := paths{plain: map[string]string{}, known: map[string]string{}}
 	add := func(list *[]string, folder string) {
 		if folder = strings.TrimRight(slashes(folder), "/"); folder != "" && !slices.Contains(*list, folder+"/") {
 			*list = append(*list, folder+"/")
@@ -199,8 +203,24 @@ func pathsOf(r *finding.Result) paths {
 		if first, _, _ := strings.Cut(pkg, "/"); !strings.Contains(first, ".") && pkg != "main" {
 			if root, ok := strings.CutSuffix(folder, "/src/"+pkg+"/"); ok {
 				add(&p.goroots, root)
+				return
 			}
 		}
+		if pkg == "main" {
+			p.plain[slashes(f.File)] = base(f.File)
+		} else {
+			p.plain[slashes(f.File)] = pkg + "/" + base(f.File)
+		}
+	}
+	for i := range r.Runs {
+		eachStack(r.Runs[i].Scheduling, func(stack []finding.Frame) {
+			for _, f := range stack {
+				see(f)
+			}
+		})
+	}
+	if !slices.ContainsFunc(r.Runs, func(run finding.Run) bool { return run.Scheduling != nil }) {
+		defer clear(p.plain)
 	}
 	eachAccess(r, func(a *finding.Access) {
 		for _, f := range a.Stack {
@@ -273,7 +293,37 @@ func (p paths) shorten(file string) string {
 	if _, rel, ok := strings.Cut(file, "/pkg/mod/"); ok {
 		return rel
 	}
+	if name, ok := p.plain[file]; ok {
+		return name
+	}
 	return pathMark(file)
+}
+
+// eachStack visits the stacks of what a plain trace tells.
+func eachStack(s *finding.Scheduling, visit func([]finding.Frame)) {
+	if s == nil {
+		return
+	}
+	for i := range s.Tree {
+		visit(s.Tree[i].Created)
+	}
+	for i := range s.Blocked {
+		visit(s.Blocked[i].Stack)
+		visit(s.Blocked[i].Created)
+	}
+	for i := range s.Waits {
+		visit(s.Waits[i].Stack)
+		visit(s.Waits[i].ByStack)
+	}
+	for i := range s.Places {
+		visit(s.Places[i].Stack)
+		for _, w := range s.Places[i].Wakers {
+			visit([]finding.Frame{w.Site})
+		}
+	}
+	for i := range s.Convoys {
+		visit(s.Convoys[i].Stack)
+	}
 }
 
 // pathMark stands for a path that is not to be told.

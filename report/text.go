@@ -23,6 +23,9 @@ func writeText(w io.Writer, r *finding.Result, o Options) error {
 	for i := range r.Findings {
 		textFinding(&b, &r.Findings[i])
 	}
+	for _, v := range schedulingViews(r) {
+		schedulingText(&b, v)
+	}
 	if len(r.Suppressed) > 0 {
 		b.WriteString("Suppressed:\n")
 		for _, s := range r.Suppressed {

@@ -25,6 +25,11 @@ func verdictOf(r *finding.Result) verdict {
 	case finding.Races:
 		v.Headline, v.Detail = raceVerdict(r)
 	case finding.Findings:
+		if plain(r) {
+			v.Headline = "Found: " + findingCount(r) + "; of races this trace tells nothing"
+			v.Detail = plainDetail
+			break
+		}
 		v.Headline = "No data race found, but " + findingCount(r)
 		v.Detail = "A finding of this kind is an error of the program even where no data race is."
 		if !r.Coverage.Complete {
@@ -46,6 +51,13 @@ func verdictOf(r *finding.Result) verdict {
 		}
 	default:
 		v.Kind = finding.Inconclusive
+		if plain(r) {
+			v.Headline, v.Detail = "Inconclusive: of races this trace tells nothing", plainDetail
+			if len(r.Findings) > 0 {
+				v.Headline += "; " + findingCount(r)
+			}
+			break
+		}
 		v.Headline = "Inconclusive: nothing found, but the recording does not allow a verdict"
 		v.Detail = "Something that should have been recorded was not. This is not the absence of races: see what the run could not see."
 		if len(r.Findings) > 0 {
@@ -60,6 +72,9 @@ func verdictOf(r *finding.Result) verdict {
 	}
 	return v
 }
+
+// plainDetail is what may be concluded from traces without records.
+const plainDetail = "An execution trace without instrumentation holds scheduling only: who started, blocked and woke whom. Which memory was accessed, and what synchronized without blocking, is not in it."
 
 // raceVerdict words a verdict of races.
 func raceVerdict(r *finding.Result) (headline, detail string) {
@@ -130,13 +145,17 @@ func findingCount(r *finding.Result) string {
 		}
 	}
 	notes := len(r.Findings) - errors
+	noun := "other finding"
+	if plain(r) { // there is no more than these
+		noun = "error"
+	}
 	switch {
 	case notes == 0:
-		return count(errors, "other finding")
+		return count(errors, noun)
 	case errors == 0:
 		return count(notes, "note")
 	}
-	return count(errors, "other finding") + " and " + count(notes, "note")
+	return count(errors, noun) + " and " + count(notes, "note")
 }
 
 // extent says how long the recording was and how much it holds, or "".
@@ -188,7 +207,10 @@ func coverageNotes(r *finding.Result) []string {
 		}
 		add("The recording breaks off%s before its end mark; what happened after the last flush is unknown.", moment)
 	}
-	if !c.Instrumented {
+	if plain(r) {
+		add("The trace was not made by an instrumented program: memory accesses are not in it, nor locks, channels and atomics that did not block.")
+		add("It does not say which lock or channel a goroutine waits for: that is concluded from stacks, from who ended other waits, and from who started whom.")
+	} else if !c.Instrumented {
 		add("The program was not built with instrumentation: only what it recorded itself could be examined.")
 	}
 	if c.LostSync > 0 {

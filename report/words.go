@@ -28,6 +28,26 @@ func opName(op string) string {
 		return "receive"
 	case "atomic-rmw":
 		return "atomic update"
+	case "block-recv":
+		return "wait to receive"
+	case "block-send":
+		return "wait to send"
+	case "block-lock":
+		return "wait for lock"
+	case "block-rlock":
+		return "wait for lock, to read"
+	case "block-wait":
+		return "wait for WaitGroup"
+	case "block-once":
+		return "wait for Once"
+	case "block-select":
+		return "wait in select"
+	case "block-forever":
+		return "wait for ever"
+	case "block-semaphore", "block-sleep", "block-network", "block-coroutine", "block-other":
+		return "wait: " + strings.TrimPrefix(op, "block-")
+	case "woken":
+		return "goes on"
 	case "atomic-cas-fail":
 		return "failed compare-and-swap"
 	}

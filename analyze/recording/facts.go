@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hindsight-go/hindsight/analyze/finding"
@@ -48,8 +49,9 @@ func (rec *Recording) Coverage() finding.Coverage {
 	if n := rec.lost.records; n > 0 {
 		c.Notes = append(c.Notes, fmt.Sprintf("%d accesses are left out: large accesses touch more than %d MB", n, maxExtent*extentPage>>20))
 	}
-	if rec.reader.err != nil && rec.Instrumented() && !rec.Ended() {
-		c.Notes = append(c.Notes, "the execution trace ends early: "+rec.reader.err.Error())
+	if rec.reader.err != nil {
+		why, _, _ := strings.Cut(rec.reader.err.Error(), "\n") // dumps of the reader's state follow
+		c.Notes = append(c.Notes, "The execution trace could not be read to its end: "+why)
 	}
 	return c
 }
@@ -101,6 +103,12 @@ func (rec *Recording) build() *buildFacts {
 type buildFacts struct {
 	NotInstrumented []string `json:"notInstrumented"`
 	Unapplied       []string `json:"unapplied"`
+}
+
+// PlainRun describes the process of a trace without records, of which little is
+// known.
+func (rec *Recording) PlainRun() finding.Run {
+	return finding.Run{Events: rec.reader.events, Settings: "execution trace, format of " + rec.Format()}
 }
 
 // Run describes the recorded process.

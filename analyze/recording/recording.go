@@ -227,11 +227,9 @@ func (rec *Recording) Killed() bool {
 // Defaults implements [event.Recorded].
 func (rec *Recording) Defaults() bool { return rec.Fact("select") == "default" }
 
-// Reader returns what the execution trace reader saw of a trace without records:
-// the number of events, and why it stopped early, if it did.
-func (rec *Recording) Reader() (events uint64, err error) {
-	return rec.reader.events, rec.reader.err
-}
+// Unread is why a trace without records could not be read to its end, nil if it
+// could.
+func (rec *Recording) Unread() error { return rec.reader.err }
 
 // Format is the version of Go whose trace format it is, such as "go1.26". Between
 // two formats, versions of Go write the older one.

@@ -383,4 +383,112 @@ func first(ask func() int) int {
 	return <-answers
 }`,
 	},
+	{
+		Number: 52,
+		Title:  "Never woken",
+		What:   "A goroutine waits for another one, and nothing in the execution trace speaks for an end: nobody was woken at that place, or others that came there later went on before it.",
+		Why:    "It may have leaked, with all it refers to. A trace without records does not tell which channel or lock it is, and the end may come after the trace.",
+		Fix:    "See to it that the other side comes in every case: a channel with room for what is sent, a close, a context that is cancelled. If the wait is meant to last, suppress this note.",
+		Before: `
+func ask(query func() string, stop <-chan bool) string {
+	answer := make(chan string)
+	go func() { answer <- query() }() // waits for ever after stop
+	select {
+	case s := <-answer:
+		return s
+	case <-stop:
+		return ""
+	}
+}`,
+		After: `
+func ask(query func() string, stop <-chan bool) string {
+	answer := make(chan string, 1)
+	go func() { answer <- query() }()
+	select {
+	case s := <-answer:
+		return s
+	case <-stop:
+		return ""
+	}
+}`,
+	},
+	{
+		Number: 53,
+		Title:  "Waiting for each other",
+		What:   "At the end of the execution trace goroutines wait, and whoever is known that could end their waits is one of them.",
+		Why:    "If it is so, none of them ever goes on. A trace without records does not tell which lock or channel each waits for, so this is concluded from where they wait and from who woke whom before.",
+		Fix:    "Take several locks in one order everywhere; do not send, receive or wait while holding a lock that the other side needs.",
+		Before: `
+type account struct {
+	mu    sync.Mutex
+	money int
+}
+
+func move(from, to *account, n int) {
+	from.mu.Lock()
+	defer from.mu.Unlock()
+	to.mu.Lock() // the other way round in another goroutine
+	defer to.mu.Unlock()
+	from.money -= n
+	to.money += n
+}`,
+		After: `
+type account struct {
+	id    int
+	mu    sync.Mutex
+	money int
+}
+
+func move(from, to *account, n int) {
+	first, second := from, to
+	if second.id < first.id {
+		first, second = second, first
+	}
+	first.mu.Lock()
+	defer first.mu.Unlock()
+	second.mu.Lock()
+	defer second.mu.Unlock()
+	from.money -= n
+	to.money += n
+}`,
+	},
+	{
+		Number: 54,
+		Title:  "Convoy",
+		What:   "Many goroutines waited at one line, and went on one after the other while the rest kept waiting.",
+		Why:    "What is behind that line is done by one at a time, however many processors there are, and each turn costs a switch of goroutines on top.",
+		Fix:    "Hold the lock for less: compute before, do input and output after. Or divide what it protects, or let readers share it.",
+		Before: `
+type pages struct {
+	mu   sync.Mutex
+	text map[string]string
+}
+
+func (p *pages) get(name string, load func(string) string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.text[name] == "" {
+		p.text[name] = load(name) // all others wait meanwhile
+	}
+	return p.text[name]
+}`,
+		After: `
+type pages struct {
+	mu   sync.Mutex
+	text map[string]string
+}
+
+func (p *pages) get(name string, load func(string) string) string {
+	p.mu.Lock()
+	text := p.text[name]
+	p.mu.Unlock()
+	if text == "" {
+		text = load(name)
+		p.mu.Lock()
+		p.text[name] = text
+		p.mu.Unlock()
+	}
+	return text
+}`,
+	},
 }

@@ -265,13 +265,21 @@ func (a *assembly) connect() {
 		}
 	}
 	for _, g := range a.groups {
-		if g.kind != lock && g.kind != rlock || !g.stuck {
+		if !g.locks() || !g.stuck {
 			continue
 		}
-		for _, other := range a.groups {
-			if other.stuck && (other != g || len(g.members) > 1) && other.own(a.b) {
-				add(g, other.members[len(other.members)-1], held, uint64(len(other.members)))
+		// Rather by one that waits for a lock itself.
+		holders := func(locks bool) (n int) {
+			for _, other := range a.groups {
+				if other.stuck && (other != g || len(g.members) > 1) && other.locks() == locks && other.own(a.b) {
+					add(g, other.members[len(other.members)-1], held, uint64(len(other.members)))
+					n++
+				}
 			}
+			return n
+		}
+		if holders(true) == 0 {
+			holders(false)
 		}
 	}
 	slices.SortStableFunc(a.edges, func(x, y finding.WaitsFor) int {
@@ -293,6 +301,8 @@ func (g *blockedGroup) own(b *Observer) bool {
 	}
 	return false
 }
+
+func (g *blockedGroup) locks() bool { return g.kind == lock || g.kind == rlock }
 
 func (g *blockedGroup) names() []string {
 	out := []string{}

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/dominikbraun/graph"
 	"github.com/hindsight-go/hindsight/analyze/finding"
 	"golang.org/x/exp/trace"
 )
@@ -27,37 +26,46 @@ func (a *assembly) cycles() []finding.Cycle {
 		c.Goroutines = c.Goroutines[:min(len(c.Goroutines), maxNames)]
 		list = append(list, c)
 	}
-	held := graph.New(graph.IntHash, graph.Directed())
-	self := make(map[int]bool)
-	for _, g := range a.groups {
-		if g.stuck {
-			_ = held.AddVertex(g.number) // numbers are unique
-		}
-	}
+	next := make([][]int, len(a.groups))
 	for _, e := range a.edges {
-		if e.To < 0 || !a.groups[e.From].stuck || !a.groups[e.To].stuck {
+		if e.To >= 0 && a.groups[e.From].stuck && a.groups[e.To].stuck {
+			next[e.From] = append(next[e.From], e.To)
+		}
+	}
+	reach := make([][]bool, len(next))
+	for i := range next {
+		reach[i] = reachable(next, i)
+	}
+	done := make([]bool, len(next))
+	for i := range next {
+		if done[i] || !reach[i][i] {
 			continue
 		}
-		if e.From == e.To {
-			self[e.From] = true
-			continue
+		var part []int
+		for j := range next {
+			if reach[i][j] && reach[j][i] {
+				part, done[j] = append(part, j), true
+			}
 		}
-		_ = held.AddEdge(e.From, e.To) // a second edge adds nothing
-	}
-	parts, err := graph.StronglyConnectedComponents(held)
-	if err != nil {
-		return list // of undirected graphs only
-	}
-	for i := range parts {
-		slices.Sort(parts[i])
-	}
-	slices.SortFunc(parts, func(x, y []int) int { return x[0] - y[0] })
-	for _, part := range parts {
-		if len(part) > 1 || self[part[0]] {
-			list = append(list, a.cycle(part))
-		}
+		list = append(list, a.cycle(part))
 	}
 	return list
+}
+
+// reachable marks what one or more edges lead to.
+func reachable(next [][]int, from int) []bool {
+	seen := make([]bool, len(next))
+	for todo := []int{from}; len(todo) > 0; {
+		at := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		for _, to := range next[at] {
+			if !seen[to] {
+				seen[to] = true
+				todo = append(todo, to)
+			}
+		}
+	}
+	return seen
 }
 
 // all reports whether the whole program waits, main with it, but for one goroutine

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/hindsight-go/hindsight/analyze/finding"
 	"github.com/hindsight-go/hindsight/analyze/rule"
@@ -100,8 +99,12 @@ func (b *Observer) hasChildren(id trace.GoID) bool {
 	return false
 }
 
-// maxEvents is how many goroutines a finding shows.
-const maxEvents = 4
+// maxEvents is how many goroutines a finding shows, maxDrawnSteps how many turns of
+// a convoy.
+const (
+	maxEvents     = 4
+	maxDrawnSteps = 5
+)
 
 func (b *Observer) cycleFinding(a *assembly, c *finding.Cycle) finding.Finding {
 	var gs []*goroutine
@@ -147,11 +150,13 @@ func (b *Observer) convoyFinding(s *spot) finding.Finding {
 	f.Why = fmt.Sprintf("At most %d waited at once, and %d waits ended one after the other, of %d goroutines: %.3g s in all, %.3g s from the first turn to the last.",
 		c.width, c.turns, len(c.gs), seconds(c.ns), seconds(c.end-c.start))
 	p := newPicture(b)
-	for _, st := range c.steps {
-		goesOn := p.node(st.g, st.goesOn, "woken", strings.TrimPrefix(ops[s.kind], "block-")+" ends", st.blockStack)
-		if st.by != trace.NoGoroutine {
-			p.edge(p.node(st.by, st.byEvent, "wake", "wake "+goName(st.g), st.byStack), goesOn, s.kind.edge())
+	for _, st := range c.steps[:min(len(c.steps), maxDrawnSteps)] {
+		if st.by == trace.NoGoroutine {
+			continue
 		}
+		wake := p.node(st.by, st.byEvent, "wake", "wake "+goName(st.g), st.byStack)
+		goesOn := p.node(st.g, st.goesOn, "woken", does[s.kind]+" no longer", st.blockStack)
+		p.edge(wake, goesOn, s.kind.edge())
 	}
 	f.Graph = p.graph()
 	return f
@@ -172,14 +177,20 @@ func (b *Observer) access(g *goroutine) finding.Access {
 func (b *Observer) slice(gs ...*goroutine) *finding.Graph {
 	p := newPicture(b)
 	for _, g := range gs {
-		to := p.node(g.id, g.wait.event, ops[g.wait.kind], does[g.wait.kind], g.wait.stack)
-		for _, o := range g.origins {
+		from := -1
+		for _, o := range slices.Backward(g.origins) {
 			if o.by == trace.NoGoroutine {
-				break
+				continue
 			}
-			from := p.node(o.by, o.event, "go", "go "+goName(o.child), o.stack)
+			to := p.node(o.by, o.event, "go", "go "+goName(o.child), o.stack)
+			if from >= 0 {
+				p.edge(from, to, "go")
+			}
+			from = to
+		}
+		to := p.node(g.id, g.wait.event, ops[g.wait.kind], does[g.wait.kind], g.wait.stack)
+		if from >= 0 {
 			p.edge(from, to, "go")
-			to = from
 		}
 	}
 	return p.graph()
@@ -217,32 +228,32 @@ func (p *picture) edge(from, to int, kind string) {
 	p.edges[finding.Edge{From: from, To: to, Kind: kind}] = true
 }
 
-// graph adds the order within goroutines.
+// graph adds the order within goroutines. Nodes stay in the order in which they
+// came, which is that of the trace wherever no edge says otherwise.
 func (p *picture) graph() *finding.Graph {
+	out := &finding.Graph{Nodes: []finding.Node{}, Edges: []finding.Edge{}}
 	order := make([]int, len(p.nodes))
-	for i := range order {
+	for i := range p.nodes {
 		order[i] = i
+		n := p.nodes[i].n
+		n.ID, n.Elided = i, int(n.Event)
+		out.Nodes = append(out.Nodes, n)
 	}
 	slices.SortFunc(order, func(x, y int) int {
 		a, b := p.nodes[x].key, p.nodes[y].key
 		return cmp.Or(cmp.Compare(a.g, b.g), cmp.Compare(a.event, b.event))
 	})
-	number := make([]int, len(order))
-	out := &finding.Graph{Nodes: []finding.Node{}, Edges: []finding.Edge{}}
-	for id, i := range order {
-		n := p.nodes[i].n
-		n.ID, n.Elided = id, int(n.Event)
-		number[i] = id
-		if id > 0 {
-			if before := &out.Nodes[id-1]; before.Goroutine == n.Goroutine {
-				n.Elided = int(n.Event - before.Event - 1)
-				out.Edges = append(out.Edges, finding.Edge{From: id - 1, To: id, Kind: "program"})
-			}
+	for at, i := range order {
+		if at == 0 {
+			continue
 		}
-		out.Nodes = append(out.Nodes, n)
+		if before, n := &out.Nodes[order[at-1]], &out.Nodes[i]; before.Goroutine == n.Goroutine {
+			n.Elided = int(n.Event - before.Event - 1)
+			out.Edges = append(out.Edges, finding.Edge{From: before.ID, To: n.ID, Kind: "program"})
+		}
 	}
 	for e := range p.edges {
-		out.Edges = append(out.Edges, finding.Edge{From: number[e.From], To: number[e.To], Kind: e.Kind})
+		out.Edges = append(out.Edges, e)
 	}
 	slices.SortFunc(out.Edges, func(x, y finding.Edge) int {
 		return cmp.Or(cmp.Compare(x.From, y.From), cmp.Compare(x.To, y.To), cmp.Compare(x.Kind, y.Kind))

@@ -122,10 +122,18 @@ func parked(frames []event.Frame) []event.Frame {
 
 func (s *stacks) frames(id stackID) []event.Frame { return s.all[id] }
 
-// site is the line of a stack that a report names.
+// site is the line of a stack that a report names: the caller of what blocks.
 func site(frames []event.Frame) event.Frame {
 	if len(frames) == 0 {
 		return event.Frame{}
 	}
-	return frames[event.Caller(frames)]
+	at := event.Caller(frames)
+	for i, f := range frames[at:] {
+		switch pkg, _, _ := strings.Cut(f.Func, "."); pkg {
+		case "time", "internal/poll", "net", "os", "syscall":
+		default:
+			return frames[at+i]
+		}
+	}
+	return frames[at]
 }

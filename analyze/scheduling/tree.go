@@ -102,7 +102,7 @@ func (t *tree) list(stack func(stackID) []finding.Frame) (out []finding.Branch, 
 				left++
 			default:
 				out = append(out, finding.Branch{
-					Depth: br.depth, Func: br.entry, Created: stack(br.stack), Count: br.count, Ended: br.ended, Waiting: br.waiting,
+					Depth: br.depth, Func: br.entry, Created: nearest(stack(br.stack)), Count: br.count, Ended: br.ended, Waiting: br.waiting,
 					Goroutines: append([]string{}, br.names...),
 				})
 			}
@@ -120,3 +120,6 @@ func first(br *branch) int {
 	}
 	return 0
 }
+
+// nearest are the first frames of a go statement's stack.
+func nearest(stack []finding.Frame) []finding.Frame { return stack[:min(len(stack), 8)] }

@@ -147,7 +147,7 @@ type place struct {
 	waits   uint64 // that ended
 	ns      int64  // of these
 	longest int64
-	latest  int64 // when the latest of these began
+	latest  int64  // when the latest of these began
 	all     uint64 // that ended, whether they count or not
 	open    int
 

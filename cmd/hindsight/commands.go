@@ -119,9 +119,18 @@ they name is listed apart and counts for nothing.
 
 	hindsight analyze --suppress=known.txt --baseline=main.json server.trace
 
+Any other execution trace (runtime/trace, go test -trace, net/http/pprof, a flight
+recorder) holds scheduling only. Of that it tells what goroutines there were and who
+started them, who waited where, how long, and who ended it, which of them still
+waited at the end, perhaps for ever or for each other, and where many waited in
+turn. Of races it tells nothing, and the exit status is 65 at best.
+
+	hindsight analyze --since=1.5s --until=2s cpu.trace
+	hindsight analyze --goroutine=7,9 cpu.trace
+
 The exit status is 66 if something was found; else 1 if an input was unreadable;
 else 65 if a recording allows no verdict; else 0.`,
-			flags: reportFlags,
+			flags: slices.Concat(reportFlags, chooseFlags),
 		},
 		{
 			name: "record", synopsis: "[flags] URL|FILE", run: runRecord,
@@ -159,10 +168,15 @@ goroutine did, and what ordered it. The form is DOT, or SVG with --format=svg.
 
 With --race, it is the part of the graph that the page shows of that race: what lies
 between the two accesses and their nearest common past. A saved result will do then,
-and the beginning of the id is enough.
+and the beginning of the id is enough. Findings have such graphs, too.
+
+Of a trace without records the graph has what it tells: who started whom, who waited,
+and who ended it. It shows up to 2000 events:
+
+	hindsight graph --since=1s --until=1.01s --goroutine=7 cpu.trace
 
 The exit status is 65 if the recording was cut short, else 0.`,
-			flags: []string{"format", "output", "order", "race"},
+			flags: slices.Concat([]string{"format", "output", "order", "race"}, chooseFlags),
 		},
 		{
 			name: "diff", synopsis: "[flags] OLD NEW", run: runDiff,

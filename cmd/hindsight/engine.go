@@ -13,6 +13,7 @@ import (
 	"github.com/hindsight-go/hindsight/analyze/hb"
 	"github.com/hindsight-go/hindsight/analyze/predict"
 	"github.com/hindsight-go/hindsight/analyze/recording"
+	"github.com/hindsight-go/hindsight/analyze/scheduling"
 	"github.com/hindsight-go/hindsight/analyze/script"
 	"github.com/hindsight-go/hindsight/analyze/witness"
 	"github.com/hindsight-go/hindsight/report"
@@ -23,10 +24,26 @@ type execution struct {
 	event.Source
 	*input
 	recording *recording.Recording // nil: a script
+	seen      *scheduling.Observer // of the trace's events, if it has no records
+}
+
+// plain reports whether it is a trace without records.
+func (x *execution) plain() bool {
+	return x.recording != nil && !x.recording.Instrumented() && !x.recording.Annotated()
 }
 
 // cut reports whether the end of the execution is missing.
-func (x *execution) cut() bool { return x.early || x.recording != nil && !x.recording.Ended() }
+func (x *execution) cut() bool {
+	switch {
+	case x.early:
+		return true
+	case x.recording == nil:
+		return false
+	case x.plain():
+		return x.recording.Unread() != nil
+	}
+	return !x.recording.Ended()
+}
 
 // openExecution opens a trace or an event script.
 func (a *app) openExecution(name string) (*execution, error) {
@@ -49,20 +66,26 @@ func (a *app) readExecution(in *input) (*execution, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &execution{s, in, nil}, nil
+		a.unfiltered(in)
+		return &execution{s, in, nil, nil}, nil
 	case traceInput:
 		size := int64(1)
 		if info, err := in.file.Stat(); err == nil {
 			size = max(size, info.Size())
 		}
-		rec, err := recording.Read(in.file, recording.Options{Jobs: a.jobs, Stop: a.interrupted.Load, Progress: func(n int64) {
+		seen := scheduling.New(a.schedulingOptions())
+		rec, err := recording.Read(in.file, recording.Options{Jobs: a.jobs, Stop: a.interrupted.Load, Plain: seen.Event, Progress: func(n int64) {
 			a.progress.pass("reading", 0, n, size)
 		}})
 		a.progress.clear()
 		if err != nil {
 			return nil, err
 		}
-		return &execution{rec, in, rec}, nil
+		x := &execution{rec, in, rec, seen}
+		if !x.plain() {
+			a.unfiltered(in)
+		}
+		return x, nil
 	}
 	return nil, errors.New("a saved result is no execution: want a trace or an event script")
 }
@@ -94,6 +117,10 @@ func runDump(a *app, args []string) (int, error) {
 		return 0, err
 	}
 	defer x.Close()
+	if x.plain() {
+		a.note("%s holds no records, only scheduling, which analyze and graph show", args[0])
+		return exitInconclusive, nil
+	}
 	src := x.Source
 	if a.witness != "" {
 		if src, err = a.findWitness(x); err != nil {
@@ -121,20 +148,17 @@ func runGraph(a *app, args []string) (int, error) {
 	if a.race != "" {
 		return a.drawRace(args[0], format)
 	}
+	a.whole = true
 	x, err := a.openExecution(args[0])
 	if err != nil {
 		return 0, err
 	}
 	defer x.Close()
-	result, err := a.find(x)
+	whole, races, err := a.wholeGraph(x)
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", args[0], err)
 	}
-	whole, err := analyze.Graph(x, a.mode(), result.Races)
-	if err != nil {
-		return 0, fmt.Errorf("%s: %w", args[0], err)
-	}
-	err = a.writeOutput(a.stdout, func(w io.Writer) error { return report.WriteGraph(w, format, whole, result.Races) })
+	err = a.writeOutput(a.stdout, func(w io.Writer) error { return report.WriteGraph(w, format, whole, races) })
 	if err != nil {
 		return 0, err
 	}
@@ -143,6 +167,32 @@ func runGraph(a *app, args []string) (int, error) {
 		return exitInconclusive, nil
 	}
 	return exitClean, nil
+}
+
+// wholeGraph is the happens-before graph of an execution, with the races in it.
+func (a *app) wholeGraph(x *execution) (*finding.Graph, []finding.Race, error) {
+	if x.plain() {
+		g, err := x.seen.Graph()
+		return g, nil, err
+	}
+	result, err := a.find(x)
+	if err != nil {
+		return nil, nil, err
+	}
+	g, err := analyze.Graph(x, a.mode(), result.Races)
+	return g, result.Races, err
+}
+
+// schedulingOptions say what of traces without records is looked at.
+func (a *app) schedulingOptions() scheduling.Options {
+	return scheduling.Options{Since: a.since, Until: a.until, Goroutines: a.goroutines.ids, Graph: a.whole}
+}
+
+// unfiltered tells that the flags about parts of plain traces do nothing to an input.
+func (a *app) unfiltered(in *input) {
+	if a.since != 0 || a.until != 0 || len(a.goroutines.ids) > 0 {
+		a.note("%s: --since, --until and --goroutine choose in traces without records only: all of this is looked at", in.file.Name())
+	}
 }
 
 // findWitness is the schedule of a race or finding, as an execution.
@@ -185,6 +235,9 @@ func (o *options) mode() hb.Mode {
 
 // find analyzes one execution.
 func (a *app) find(x *execution) (*finding.Result, error) {
+	if x.plain() {
+		return analyze.Plain(x.seen, a.mode(), x.recording.PlainRun(), x.recording.Coverage()), nil
+	}
 	level, err := predict.ParseLevel(a.predict)
 	if err != nil && a.predict != "" {
 		return nil, err

@@ -36,6 +36,11 @@ type options struct {
 	split    bool
 	race     string
 
+	// Of plain traces.
+	since, until time.Duration
+	goroutines   goroutines
+	whole        bool // the whole graph is to be drawn
+
 	// Of record.
 	seconds   float64
 	headers   []string
@@ -50,6 +55,7 @@ var (
 	recordFlags = []string{"trace", "packages", "record"}
 	fetchFlags  = []string{"seconds", "trace", "max-trace", "timeout", "header", "cert", "key", "cacert"}
 	reportFlags = slices.Concat([]string{"format", "output", "order", "predict", "predict-strict", "predict-budget", "source", "jobs"}, outputFlags)
+	chooseFlags = []string{"since", "until", "goroutine"} // in plain traces
 	outputFlags = []string{"suppress", "baseline", "redact", "max-size", "split"}
 )
 
@@ -99,7 +105,13 @@ func (o *options) define(flags *pflag.FlagSet, c *command) {
 		case "split":
 			flags.BoolVar(&o.split, name, false, "write what does not fit on a page to further ones: FILE-2.html and so on")
 		case "race":
-			flags.StringVar(&o.race, name, "", "draw what lies around the race of this `ID` only")
+			flags.StringVar(&o.race, name, "", "draw what lies around the race or finding of this `ID` only")
+		case "since":
+			flags.DurationVar(&o.since, name, 0, "of a trace without records, leave out what ended before this `TIME` after its beginning, such as 1.5s")
+		case "until":
+			flags.DurationVar(&o.until, name, 0, "take such a trace to end at this `TIME` after its beginning")
+		case "goroutine":
+			flags.Var(&o.goroutines, name, "of such a trace, tell only of goroutines `N,...` and what they started; may be given again")
 		case "seconds":
 			flags.Float64Var(&o.seconds, name, 5, "record for `N` seconds")
 		case "max-trace":
@@ -153,6 +165,9 @@ func (o *options) check() error {
 	}
 	if o.split && (o.output == "" || o.output == "-") {
 		return usage("--split needs --output=FILE")
+	}
+	if o.since < 0 || o.until < 0 || o.until != 0 && o.until <= o.since {
+		return usage("--since=%v --until=%v: want times after the beginning, the second after the first", o.since, o.until)
 	}
 	if o.jobs < 0 {
 		return usage("--jobs=%d: want a positive number", o.jobs)
@@ -242,6 +257,30 @@ func flagValues(c *command, flag string) []string {
 	}
 	return nil
 }
+
+// goroutines are numbers of goroutines, as a flag: 7, or g7,g9.
+type goroutines struct{ ids []uint64 }
+
+func (g *goroutines) Set(text string) error {
+	for name := range strings.SplitSeq(text, ",") {
+		id, err := strconv.ParseUint(strings.TrimPrefix(name, "g"), 10, 63)
+		if err != nil || id == 0 {
+			return fmt.Errorf("want numbers of goroutines, such as 7 or g7,g9")
+		}
+		g.ids = append(g.ids, id)
+	}
+	return nil
+}
+
+func (g *goroutines) String() string {
+	var names []string
+	for _, id := range g.ids {
+		names = append(names, strconv.FormatUint(id, 10))
+	}
+	return strings.Join(names, ",")
+}
+
+func (g *goroutines) Type() string { return "numbers" }
 
 // size is a number of bytes, as a flag: 500000, 800KB, 8MiB.
 type size int64

@@ -17,16 +17,11 @@ func (a *app) drawRace(name string, format report.Format) (int, error) {
 	if result == nil {
 		return 0, errors.Join(problems...)
 	}
-	race, err := raceOf(result, a.race)
+	graph, races, err := graphOf(result, a.race)
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", name, err)
 	}
-	if race.Graph == nil {
-		return 0, fmt.Errorf("%s: race %s has no graph", name, race.ID)
-	}
-	err = a.writeOutput(a.stdout, func(w io.Writer) error {
-		return report.WriteGraph(w, format, race.Graph, []finding.Race{*race})
-	})
+	err = a.writeOutput(a.stdout, func(w io.Writer) error { return report.WriteGraph(w, format, graph, races) })
 	if err != nil {
 		return 0, err
 	}
@@ -37,23 +32,40 @@ func (a *app) drawRace(name string, format report.Format) (int, error) {
 	return exitClean, nil
 }
 
-// raceOf finds a race by its id, or by what only its id begins with.
-func raceOf(r *finding.Result, id string) (*finding.Race, error) {
-	var found []*finding.Race
-	for i := range r.Races {
-		race := &r.Races[i]
-		if race.ID == id {
-			return race, nil
+// graphOf finds the graph of a race or a finding by its id, or by what only its id
+// begins with. A race comes with it.
+func graphOf(r *finding.Result, id string) (*finding.Graph, []finding.Race, error) {
+	ids := []string{}
+	for _, e := range r.Entries() {
+		if e.ID == id {
+			ids = []string{id}
+			break
 		}
-		if strings.HasPrefix(race.ID, id) {
-			found = append(found, race)
+		if strings.HasPrefix(e.ID, id) {
+			ids = append(ids, e.ID)
 		}
 	}
-	switch len(found) {
+	switch len(ids) {
 	case 0:
-		return nil, fmt.Errorf("there is no race %.100q", id)
+		return nil, nil, fmt.Errorf("there is no race or finding %.100q", id)
 	case 1:
-		return found[0], nil
+	default:
+		return nil, nil, fmt.Errorf("%d races and findings have ids that begin with %.100q", len(ids), id)
 	}
-	return nil, fmt.Errorf("%d races have ids that begin with %.100q", len(found), id)
+	var graph *finding.Graph
+	var races []finding.Race
+	for i := range r.Races {
+		if race := &r.Races[i]; race.ID == ids[0] {
+			graph, races = race.Graph, r.Races[i:i+1]
+		}
+	}
+	for i := range r.Findings {
+		if f := &r.Findings[i]; f.ID == ids[0] {
+			graph = f.Graph
+		}
+	}
+	if graph == nil {
+		return nil, nil, fmt.Errorf("%s has no graph", ids[0])
+	}
+	return graph, races, nil
 }

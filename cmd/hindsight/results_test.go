@@ -175,7 +175,7 @@ func TestGraphOfRace(t *testing.T) {
 			t.Errorf("%s: %d, %q", input, status, stderr)
 		}
 	}
-	if status, _, stderr := call("", "graph", "--race=nonsense", "x"); status != exitFailed || !strings.Contains(stderr, `no race "nonsense"`) {
+	if status, _, stderr := call("", "graph", "--race=nonsense", "x"); status != exitFailed || !strings.Contains(stderr, `no race or finding "nonsense"`) {
 		t.Errorf("%d, %q", status, stderr)
 	}
 }
