@@ -27,6 +27,8 @@ type assembly struct {
 	live    []*standing // of the program, by number
 	byID    map[trace.GoID]*standing
 	active  []*standing // that do not wait for another goroutine
+	ender   *standing   // if all others wait, main among them: who ended the trace
+	all     bool        // all wait, but the ender
 	groups  []*blockedGroup
 	groupOf map[trace.GoID]*blockedGroup
 	left    int // groups that are not shown
@@ -68,22 +70,40 @@ func (b *Observer) assemble() *assembly {
 			a.active = append(a.active, s)
 		}
 	}
+	a.survey()
 	a.judge()
 	a.group()
 	a.connect()
 	return a
 }
 
+// survey finds out whether the whole program waits, main with it, but for one
+// goroutine that ended the trace.
+func (a *assembly) survey() {
+	main := a.byID[1]
+	if main == nil || !main.blocked() || len(a.live)-len(a.active) < 2 || len(a.active) > 1 || len(a.b.chosen) > 0 {
+		return
+	}
+	if len(a.active) == 1 {
+		if a.active[0].state != trace.GoRunning || a.b.o.Until != 0 {
+			return
+		}
+		a.ender = a.active[0]
+	}
+	a.all = true
+}
+
 // blocked reports whether a goroutine waits for another one.
 func (g *goroutine) blocked() bool { return g.waiting && g.wait.kind.peer() }
 
 // judge finds those that are stuck. First each by itself: it was never woken where
-// it waits, and nobody else was, or somebody who came later. Then whoever may be
+// it waits, and nobody else was, or somebody who came later, or it was left alone by
+// who started it. Then whoever may be
 // woken by a goroutine that is not stuck is not stuck either.
 func (a *assembly) judge() {
 	for _, s := range a.live {
 		if s.blocked() {
-			s.lone = s.alone()
+			s.lone = s.alone() || a.abandoned(s)
 			s.stuck = true
 		}
 	}
@@ -120,12 +140,23 @@ func (s *standing) passed() bool {
 	return false
 }
 
+// abandoned reports whether a goroutine waits to send what is for who started it, as
+// all others did here, and that one has ended, or gone on to something else.
+func (a *assembly) abandoned(s *standing) bool {
+	p := s.wait.place
+	if s.wait.kind != send || p == nil || p.all == 0 || p.starter < p.all || len(s.origins) == 0 || slices.Contains(s.wokenAt[:], p) {
+		return false
+	}
+	starter := a.byID[s.origins[0].by]
+	return starter == nil || starter.moved > s.wait.start
+}
+
 // started counts for every goroutine what it started, directly or not, that lives
 // and is not stuck.
 func (a *assembly) started() map[trace.GoID]int {
 	count := make(map[trace.GoID]int)
 	for _, s := range a.live {
-		if !s.stuck {
+		if !s.stuck && s != a.ender {
 			for _, o := range s.origins {
 				count[o.by]++
 			}
@@ -153,7 +184,7 @@ func (a *assembly) hopeful(s *standing, started int) bool {
 		if by == s {
 			continue
 		}
-		if by != nil && !by.stuck && !s.lone {
+		if by != nil && !by.stuck && by != a.ender && !s.lone {
 			return true
 		}
 		if by != nil {

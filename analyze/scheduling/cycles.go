@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/hindsight-go/hindsight/analyze/finding"
-	"golang.org/x/exp/trace"
 )
 
 // cycles finds the groups that wait for each other: the strongly connected parts
@@ -13,10 +12,10 @@ import (
 // them are one, whatever the signs say.
 func (a *assembly) cycles() []finding.Cycle {
 	list := []finding.Cycle{}
-	if a.all() {
+	if a.all {
 		c := finding.Cycle{Blocked: []int{}, Goroutines: []string{}, All: true, Why: "Every goroutine of the program waits for another one"}
-		if len(a.active) > 0 {
-			c.Why += ", but " + a.active[0].name() + ", which ran when the trace ended"
+		if a.ender != nil {
+			c.Why += ", but " + a.ender.name() + ", which ran when the trace ended"
 		}
 		c.Why += "."
 		for _, g := range a.groups {
@@ -66,16 +65,6 @@ func reachable(next [][]int, from int) []bool {
 		}
 	}
 	return seen
-}
-
-// all reports whether the whole program waits, main with it, but for one goroutine
-// that ended the trace.
-func (a *assembly) all() bool {
-	main := a.byID[1]
-	if main == nil || !main.blocked() || len(a.live)-len(a.active) < 2 || len(a.active) > 1 || len(a.b.chosen) > 0 {
-		return false
-	}
-	return len(a.active) == 0 || a.active[0].state == trace.GoRunning && a.b.o.Until == 0
 }
 
 func (a *assembly) cycle(part []int) finding.Cycle {

@@ -24,7 +24,9 @@ const (
 func (b *Observer) findings(a *assembly, cycles []finding.Cycle, convoys []*spot) []finding.Finding {
 	out := []finding.Finding{}
 	for i := range cycles {
-		out = append(out, b.cycleFinding(a, &cycles[i]))
+		if !cycles[i].All || len(cycles) == 1 { // else one says more
+			out = append(out, b.cycleFinding(a, &cycles[i]))
+		}
 	}
 	for _, g := range a.groups {
 		if g.stuck && !g.cyclic && g.worthNoting(b) {
@@ -81,6 +83,8 @@ func (b *Observer) stuckFinding(g *blockedGroup) finding.Finding {
 		f.Message = "a goroutine uses a nil channel, and nothing can end its wait"
 	case g.kind == group && !b.hasChildren(first.id):
 		f.Message = "a goroutine " + does[g.kind] + ", and none is left of those that it started"
+	case g.place != nil && g.place.all > 0 && !first.passed():
+		f.Message = "a goroutine " + does[g.kind] + ", and whoever went on here before was woken by a goroutine that has gone on since"
 	case first.passed():
 		f.Message = "a goroutine " + does[g.kind] + ", and others that came here later went on before it"
 	default:

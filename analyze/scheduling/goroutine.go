@@ -26,6 +26,7 @@ type goroutine struct {
 	waiting  bool
 	wokenAt  [4]*place // where it was woken, the last first
 	lastSpot *spot     // where its last wait was that ended
+	moved    int64     // when it last started one, or waited for one
 }
 
 // maxOrigins is how many go statements above a goroutine are known.
@@ -117,7 +118,7 @@ func (b *Observer) create(ev *trace.Event, st *trace.StateTransition, id trace.G
 	if parent := b.gs[ev.Goroutine()]; parent != nil {
 		above = parent.branch
 		g.chosen = g.chosen || parent.chosen
-		o.event = parent.next()
+		o.event, parent.moved = parent.next(), b.now
 		g.origins = append(g.origins, o)
 		g.origins = append(g.origins, parent.origins[:min(len(parent.origins), maxOrigins-1)]...)
 		b.record(parent, o.event, "go", "go "+g.name(), stack, g.chosen || parent.chosen)

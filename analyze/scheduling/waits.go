@@ -68,9 +68,14 @@ func kindOf(reason string, frames []event.Frame) kind {
 	if reason == "forever" {
 		return forever
 	}
+	// What the runtime waits for on a goroutine of the program, as when the garbage
+	// collector starts, no other goroutine of the program ends.
+	callsRuntime := len(frames) > 1 && strings.HasPrefix(frames[1].Func, "runtime.") && frames[1].Func != "runtime.main"
 	switch {
 	case inner == "runtime.block":
 		return forever
+	case callsRuntime && strings.HasPrefix(inner, "runtime."):
+		return other
 	case strings.HasPrefix(inner, "runtime.chanrecv"), inner == "runtime.selectnbrecv":
 		return recv
 	case strings.HasPrefix(inner, "runtime.chansend"), inner == "runtime.selectnbsend":
@@ -115,6 +120,9 @@ func kindOf(reason string, frames []event.Frame) kind {
 	case "select":
 		return choose
 	case "sync":
+		if strings.HasPrefix(inner, "runtime.") {
+			return other
+		}
 		return semaphore
 	case "sync.(*Cond).Wait":
 		return cond
@@ -151,6 +159,7 @@ type place struct {
 	all     uint64 // that ended, whether they count or not
 	open    int
 
+	starter uint64             // waits that were ended by who had started the goroutine
 	lines   map[stackID]uint64 // that ended waits
 	wakers  map[trace.GoID]uint64
 	unlined uint64 // waits ended beyond the bound of lines
@@ -194,6 +203,9 @@ func (b *Observer) block(st *trace.StateTransition, g *goroutine, from trace.GoS
 	g.waiting = true
 	if !g.system {
 		w.event = g.next()
+		if w.kind.peer() {
+			g.moved = b.now
+		}
 		w.place = b.place(w.kind, stack, reason)
 		if w.place != nil {
 			w.place.open++
@@ -250,6 +262,9 @@ func (b *Observer) wake(ev *trace.Event, g *goroutine) {
 	copy(g.wokenAt[1:], g.wokenAt[:])
 	g.wokenAt[0] = p
 	if by != nil {
+		if len(g.origins) > 0 && g.origins[0].by == by.id {
+			p.starter++
+		}
 		if _, known := p.wakers[by.id]; known || len(p.wakers) < maxWakers {
 			p.wakers[by.id]++
 		}
@@ -291,19 +306,35 @@ type ended struct {
 	stack stackID // of who ended it
 }
 
-// longest are the longest waits, sorted; of equal ones the first.
+// longest are the longest waits, sorted; of equal ones the first. Of one place there
+// are only a few, so that there is room for others.
 type longest struct {
 	list []ended
 	all  uint64
 }
 
-// maxWaits is how many of the longest waits are kept.
-const maxWaits = 30
+// maxWaits is how many of the longest waits are kept, maxSame how many of one place.
+const (
+	maxWaits = 30
+	maxSame  = 4
+)
 
 func (l *longest) add(e ended) {
 	l.all++
 	if n := len(l.list); n == maxWaits && e.ns <= l.list[n-1].ns {
 		return
+	}
+	same, last := 0, 0
+	for i := range l.list {
+		if l.list[i].wait.place == e.wait.place {
+			same, last = same+1, i
+		}
+	}
+	if same == maxSame {
+		if e.ns <= l.list[last].ns {
+			return
+		}
+		l.list = slices.Delete(l.list, last, last+1)
 	}
 	at, _ := slices.BinarySearchFunc(l.list, e, func(x, e ended) int {
 		return cmp.Or(cmp.Compare(e.ns, x.ns), -1) // after its equals
