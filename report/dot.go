@@ -83,7 +83,7 @@ func (d *dot) waitsFor(s *finding.Scheduling, prefix string) {
 		if e.To >= 0 {
 			to = group(e.To)
 		} else {
-			to = node("g"+e.By, goroutineName(e.By), "")
+			to = node("g"+Visible(e.By), goroutineName(e.By), "")
 		}
 		d.line("%s -> %s [label=%s];", from, to, quote(row.Why))
 	}

@@ -36,7 +36,11 @@ func writeMarkdown(w io.Writer, r *finding.Result, _ Options) error {
 		mdRace(&b, i+1, &r.Races[i], ids)
 	}
 	if len(r.Findings) > 0 {
-		b.WriteString("## Other findings\n\n")
+		heading := "## Other findings\n\n"
+		if plain(r) {
+			heading = "## Findings\n\n"
+		}
+		b.WriteString(heading)
 	}
 	for i := range r.Findings {
 		mdFinding(&b, &r.Findings[i])

@@ -84,6 +84,7 @@ func TestRoundTrip(t *testing.T) {
 		"races": sample(),
 		"none":  quiet(finding.Coverage{Complete: true, Instrumented: true}),
 		"lossy": quiet(finding.Coverage{}),
+		"plain": scheduled(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			fromJSON, err := report.ReadJSON(bytes.NewReader(render(t, report.JSON, r)))
@@ -250,7 +251,7 @@ func TestDot(t *testing.T) {
 	}
 	for name, text := range map[string][]byte{
 		"sample": render(t, report.DOT, sample()), "hostile": render(t, report.DOT, hostile), "whole": whole.Bytes(),
-		"empty": render(t, report.DOT, quiet(finding.Coverage{})),
+		"empty": render(t, report.DOT, quiet(finding.Coverage{})), "plain": render(t, report.DOT, scheduled()),
 	} {
 		cmd := exec.Command(graphviz, "-Tsvg")
 		cmd.Stdin = bytes.NewReader(text)

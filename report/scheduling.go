@@ -164,9 +164,9 @@ func (v *schedulingView) leave(s *finding.Scheduling) {
 	}
 	add(uint64(s.Left.Blocked+len(s.Blocked)-len(v.Blocked)), "group of waiting goroutines")
 	add(s.Left.Waits, "shorter wait")
-	add(uint64(s.Left.Places+len(s.Places)-len(v.Places)), "place of waiting")
+	add(uint64(s.Left.Places+len(s.Places)-len(v.Places)), "waiting place")
 	add(uint64(s.Left.Convoys), "shorter convoy")
-	add(uint64(s.Left.Branches), "branch of the tree")
+	add(uint64(s.Left.Branches), "go statement")
 	add(s.Left.Stacks, "stack")
 }
 

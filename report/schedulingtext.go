@@ -115,7 +115,7 @@ func schedulingMarkdown(b *strings.Builder, v *schedulingView) {
 		if g.Stuck {
 			signs = "stuck: " + signs
 		}
-		return []string{fmt.Sprint(g.Number), mdText(fmt.Sprintf("%d %s: %s", g.Count, g.What, g.Names)), mdCell(g.Func + " " + g.Place), mdText(g.For), mdText(signs)}
+		return []string{fmt.Sprint(g.Number), mdText(fmt.Sprintf("%d %s: %s", g.Count, g.What, g.Names)), mdCell(g.Func + " " + g.Place), g.For, mdText(signs)}
 	})
 	table("Who may end it", "| Who waits | For whom | Sign |", "|---|---|---|", len(v.Edges), func(i int) []string {
 		return []string{mdText(v.Edges[i].From), mdText(v.Edges[i].To), mdText(v.Edges[i].Why)}
@@ -126,11 +126,11 @@ func schedulingMarkdown(b *strings.Builder, v *schedulingView) {
 	})
 	table("Longest waits that ended", "| For | Goroutine | Where | Ended by |", "|--:|---|---|---|", len(v.Waits), func(i int) []string {
 		w := &v.Waits[i]
-		return []string{mdText(w.For), mdText(w.Who + " " + w.What), mdCell(w.Func + " " + w.Place), mdText(w.By)}
+		return []string{w.For, mdText(w.Who + " " + w.What), mdCell(w.Func + " " + w.Place), mdText(w.By)}
 	})
 	table("Where they waited", "| Waits | In all | Longest | Open | What | Where | Ended by |", "|--:|--:|--:|--:|---|---|---|", len(v.Places), func(i int) []string {
 		p := &v.Places[i]
-		return []string{fmt.Sprint(p.Waits), mdText(p.Total), mdText(p.Longest), fmt.Sprint(p.Open), mdText(p.What), mdCell(p.Func + " " + p.Place), mdText(p.Wakes)}
+		return []string{fmt.Sprint(p.Waits), p.Total, p.Longest, fmt.Sprint(p.Open), mdText(p.What), mdCell(p.Func + " " + p.Place), mdText(p.Wakes)}
 	})
 	if len(v.Tree) > 0 {
 		b.WriteString("### Who started whom\n\n")

@@ -2,9 +2,11 @@ package scheduling
 
 import (
 	"cmp"
+	"path"
 	"slices"
 	"strings"
 
+	"github.com/hindsight-go/hindsight/analyze/event"
 	"github.com/hindsight-go/hindsight/analyze/finding"
 	"golang.org/x/exp/trace"
 )
@@ -320,17 +322,22 @@ func (a *assembly) connect() {
 
 // own reports whether a group's stack has a frame outside the standard library.
 func (g *blockedGroup) own(b *Observer) bool {
-	for _, f := range b.stacks.frames(g.stack) {
-		pkg := f.Func
-		if i := strings.IndexByte(pkg, '['); i >= 0 {
-			pkg = pkg[:i]
-		}
-		slash := strings.IndexByte(pkg, '/')
-		if slash < 0 && strings.HasPrefix(pkg, "main.") || slash >= 0 && strings.Contains(pkg[:slash], ".") {
-			return true
-		}
+	return slices.ContainsFunc(b.stacks.frames(g.stack), func(f event.Frame) bool { return !library(f) })
+}
+
+// library reports whether a frame is of the standard library: its file is below
+// GOROOT, where that is written out, and its package's path begins without a dot.
+func library(f event.Frame) bool {
+	pkg, _, _ := strings.Cut(f.Func, "[")
+	slash := strings.LastIndexByte(pkg, '/') + 1
+	elem, _, _ := strings.Cut(pkg[slash:], ".")
+	pkg = pkg[:slash] + elem
+	first, _, _ := strings.Cut(pkg, "/")
+	if pkg == "main" || strings.Contains(first, ".") {
+		return false
 	}
-	return false
+	folder := path.Dir(strings.ReplaceAll(f.File, `\`, "/"))
+	return folder == pkg || strings.HasSuffix(folder, "/src/"+pkg)
 }
 
 func (g *blockedGroup) locks() bool { return g.kind == lock || g.kind == rlock }
