@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"runtime/trace"
 	"slices"
 	"strings"
 	"testing"
@@ -103,14 +102,7 @@ func (d *damaged) try(t *testing.T) (status int) {
 func TestNoTrace(t *testing.T) {
 	racy := recorded.Lostupdate()
 	files(t, map[string]string{"dir/x": ""})
-	var plain bytes.Buffer
-	if err := trace.Start(&plain); err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan bool)
-	go func() { done <- true }()
-	<-done
-	trace.Stop()
+	plain := plainTrace(t)
 	failed := []int{exitFailed}
 	tests := []damaged{
 		{"empty", nil, failed},
@@ -136,8 +128,8 @@ func TestNoTrace(t *testing.T) {
 		{"gzip of gzip", []byte(packed(packed(string(racy)))), failed},
 		{"gzip cut in its header", []byte(packed(string(racy)))[:9], failed},
 		{"gzip of random", append([]byte{0x1f, 0x8b, 8, 0}, bytes.Repeat([]byte{0x55, 0xa1}, 500)...), failed},
-		{"a plain trace", plain.Bytes(), []int{exitInconclusive}},
-		{"a plain trace, cut", plain.Bytes()[:plain.Len()*2/3], []int{exitFailed, exitInconclusive}},
+		{"a plain trace", plain, []int{exitInconclusive}},
+		{"a plain trace, cut", plain[:len(plain)*2/3], []int{exitFailed, exitInconclusive}},
 	}
 	for _, version := range []string{"1.5", "1.11", "1.19", "1.20", "1.21", "1.22", "1.23", "1.25", "1.26", "1.99", "1.x"} {
 		header := fmt.Sprintf("go %s trace", version)
