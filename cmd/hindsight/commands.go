@@ -88,8 +88,9 @@ number of the process.
 
 Child processes that inherit the variable write server.trace.PID. Without the
 variable the program runs as it would, somewhat slower. HINDSIGHT_RECORD=full
-or =shared:N (shared, after N records in full) overrides --record.`,
-			flags: []string{"packages", "record"},
+or =shared:N (shared, after N records in full) overrides --record, HINDSIGHT_LIMIT=BYTES
+--trace-limit, HINDSIGHT_WHENSLOW=wait or =drop --when-slow.`,
+			flags: buildFlags,
 		},
 		{
 			name: "analyze", synopsis: "[flags] TRACE|DIR...", run: runAnalyze,

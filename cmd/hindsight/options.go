@@ -29,12 +29,15 @@ type options struct {
 	budget   uint64 // --predict-budget
 	witness  string
 	record   string
-	suppress []string
-	baseline string
-	redact   string
-	maxSize  size
-	split    bool
-	race     string
+	// traceLimit and whenSlow are --trace-limit and --when-slow.
+	traceLimit size
+	whenSlow   string
+	suppress   []string
+	baseline   string
+	redact     string
+	maxSize    size
+	split      bool
+	race       string
 
 	// Of plain traces.
 	since, until time.Duration
@@ -52,7 +55,8 @@ type options struct {
 
 // Flags that commands share.
 var (
-	recordFlags = []string{"trace", "packages", "record"}
+	buildFlags  = []string{"packages", "record", "trace-limit", "when-slow"}
+	recordFlags = slices.Concat([]string{"trace"}, buildFlags)
 	fetchFlags  = []string{"seconds", "trace", "max-trace", "timeout", "header", "cert", "key", "cacert"}
 	reportFlags = slices.Concat([]string{"format", "output", "order", "predict", "predict-strict", "predict-budget", "source", "jobs"}, outputFlags)
 	chooseFlags = []string{"since", "until", "goroutine"} // in plain traces
@@ -93,6 +97,10 @@ func (o *options) define(flags *pflag.FlagSet, c *command) {
 				text = "keep the trace as `FILE` (default: HOST-DATE-TIME.trace in the working directory)"
 			}
 			flags.StringVar(&o.trace, name, "", text)
+		case "trace-limit":
+			flags.Var(&o.traceLimit, name, "keep of a process's trace the newest part, of at most about `SIZE`: the older half of it as FILE.old")
+		case "when-slow":
+			flags.StringVar(&o.whenSlow, name, "wait", "what a program does that records faster than can be written, `MODE` wait, or drop: accesses are left out and counted")
 		case "suppress":
 			flags.StringArrayVar(&o.suppress, name, nil, "list apart what the suppressions in `FILE` name; may be given again")
 		case "baseline":
@@ -159,6 +167,9 @@ func (o *options) check() error {
 	}
 	if o.record != "" && o.record != "full" && o.record != "shared" {
 		return usage("--record=%s: want shared or full", o.record)
+	}
+	if o.whenSlow != "" && o.whenSlow != "wait" && o.whenSlow != "drop" {
+		return usage("--when-slow=%s: want wait or drop", o.whenSlow)
 	}
 	if _, err := report.ParseRedaction(o.redact); o.redact != "" && err != nil {
 		return usage("--redact: %v", err)
@@ -254,6 +265,8 @@ func flagValues(c *command, flag string) []string {
 		return []string{"model", "strict", "tsan"}
 	case "redact":
 		return report.Redactions()
+	case "when-slow":
+		return []string{"wait", "drop"}
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ import (
 func (a *app) goOptions(args []string) toolchain.Options {
 	return toolchain.Options{
 		Args: args, Packages: a.packages, Full: a.options.record == "full",
+		Limit: int64(a.traceLimit), Drop: a.whenSlow == "drop",
 		Stdin: a.stdin, Stdout: a.stdout, Stderr: a.stderr,
 		Notes: func(s string) { a.note("%s", s) },
 	}
@@ -156,38 +157,43 @@ func traceFiles(dir string) ([]string, error) {
 	}
 	var list []string
 	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), ".trace") {
+		if strings.HasSuffix(e.Name(), ".trace") || strings.HasSuffix(e.Name(), ".trace"+older) {
 			list = append(list, filepath.Join(dir, e.Name()))
 		}
 	}
-	slices.SortFunc(list, func(a, b string) int { return cmp.Compare(processNumber(a), processNumber(b)) })
+	slices.SortFunc(list, func(a, b string) int {
+		return cmp.Or(cmp.Compare(processNumber(a), processNumber(b)), cmp.Compare(len(a), len(b)))
+	})
 	return list, nil
 }
 
+// older is what the recorder appends to a trace's name when it begins the next
+// because of --trace-limit.
+const older = ".old"
+
 func processNumber(trace string) int {
-	n, _ := strconv.Atoi(strings.TrimSuffix(filepath.Base(trace), ".trace"))
+	n, _ := strconv.Atoi(strings.TrimSuffix(strings.TrimSuffix(filepath.Base(trace), older), ".trace"))
 	return n
 }
 
 // keepTraces moves traces to where the user wants them: that of the program
 // itself, or of the first test, gets the name, the others that name and the
-// number of their process.
+// number of their process. The older part of a trace is the same with ".old".
 func keepTraces(traces []string, first int, name string) ([]string, error) {
 	if info, err := os.Stat(name); err == nil && info.IsDir() {
 		name = filepath.Join(name, "trace")
 	}
-	if i := slices.IndexFunc(traces, func(t string) bool { return processNumber(t) == first }); i > 0 {
-		t := traces[i]
-		traces = slices.Insert(slices.Delete(traces, i, i+1), 0, t)
+	if !slices.ContainsFunc(traces, func(t string) bool { return processNumber(t) == first }) && len(traces) > 0 {
+		first = processNumber(traces[0])
 	}
 	// Traces of an earlier run do not belong to this one.
 	earlier, err := filepath.Glob(globQuote(name) + ".[0-9]*")
 	if err != nil {
 		return nil, err
 	}
-	for _, old := range append(earlier, name) {
-		_, err := strconv.Atoi(strings.TrimPrefix(old, name+"."))
-		if old != name && err != nil {
+	for _, old := range append(earlier, name, name+older) {
+		_, err := strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(old, name+"."), older))
+		if old != name && old != name+older && err != nil {
 			continue
 		}
 		if err := os.Remove(old); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -195,10 +201,13 @@ func keepTraces(traces []string, first int, name string) ([]string, error) {
 		}
 	}
 	var kept []string
-	for i, t := range traces {
+	for _, t := range traces {
 		to := name
-		if i > 0 {
-			to += "." + strconv.Itoa(processNumber(t))
+		if n := processNumber(t); n != first {
+			to += "." + strconv.Itoa(n)
+		}
+		if strings.HasSuffix(t, older) {
+			to += older
 		}
 		if err := os.Rename(t, to); err != nil {
 			return nil, err

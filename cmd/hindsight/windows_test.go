@@ -16,8 +16,8 @@ import (
 	"github.com/hindsight-go/hindsight/analyze/finding"
 )
 
-// TestWindows records parts of runs.
-func TestWindows(t *testing.T) {
+// buildWindows builds the program whose cases these tests run.
+func buildWindows(t *testing.T) string {
 	if testing.Short() {
 		t.Skip("builds an instrumented program")
 	}
@@ -29,6 +29,12 @@ func TestWindows(t *testing.T) {
 	if code := run([]string{"build", "-o", bin, "./testdata/windows"}, nil, &stderr, &stderr); code != 0 {
 		t.Fatalf("build: %d\n%s", code, &stderr)
 	}
+	return bin
+}
+
+// TestWindows records parts of runs.
+func TestWindows(t *testing.T) {
+	bin := buildWindows(t)
 	// do runs a case and returns what it printed.
 	do := func(t *testing.T, dir, name string, env ...string) string {
 		t.Helper()
@@ -112,6 +118,20 @@ func TestWindows(t *testing.T) {
 		cmd.Process.Kill()
 		cmd.Wait()
 		inside(t, read(t, trace, exitFound))
+	})
+	// The newest two windows stay: what happened before them is out of scope.
+	t.Run("newest", func(t *testing.T) {
+		dir := t.TempDir()
+		trace := filepath.Join(dir, "x")
+		do(t, dir, "long", "HINDSIGHT="+trace, "HINDSIGHT_LIMIT=4000000")
+		left, _ := filepath.Glob(filepath.Join(dir, "*"))
+		if !slices.Equal(left, []string{trace, trace + older}) {
+			t.Fatalf("left: %v", left)
+		}
+		inside(t, read(t, trace, exitFound))
+		if r := read(t, trace+older, exitClean); !r.Coverage.Complete {
+			t.Errorf("%+v", r.Coverage)
+		}
 	})
 	t.Run("limit", func(t *testing.T) {
 		dir := t.TempDir()

@@ -28,6 +28,8 @@ type Options struct {
 	Args     []string // of the go command after its verb
 	Packages []string // patterns of those whose accesses are recorded; none: all
 	Full     bool     // record every access, not only what finds every racy location
+	Limit    int64    // bytes that a process's traces may have; 0: any number
+	Drop     bool     // leave out accesses rather than wait for a slow disk
 	Traces   string   // Test, Run: a directory for the traces, PID.trace
 
 	Stdin          io.Reader
@@ -163,6 +165,12 @@ func prepare(o Options, anywhere bool) (*command, error) {
 	}
 	if o.Full {
 		linker += " -X=runtime.racemode=full"
+	}
+	if o.Limit > 0 {
+		linker += fmt.Sprintf(" -X=runtime.racelimit=%d", o.Limit)
+	}
+	if o.Drop {
+		linker += " -X=runtime.racewhenslow=drop"
 	}
 	c.perPackage("ldflags", both("ldflags"), linker)
 	if err := c.toolexec(both("toolexec"), plan.Unapplied, o.Packages); err != nil {

@@ -93,11 +93,20 @@ type raceproc struct {
 	lastlow  uint64    // number of calls that short changes of the stack count from
 	told     [2]uint64 // high, as far as encoded
 	inslice  bool      // the chunk has a slice record
+	left     raceleft
 	records  uint64
 	cn       int32
 	chunk    [raceChunk]byte
 
 	next uintptr // *raceproc, all of them, see raceprocs
+}
+
+// raceleft are changes of the stack that have not been written: low calls stay,
+// those of pcs are added.
+type raceleft struct {
+	any    bool
+	low, n uint32
+	pcs    [64]uint32
 }
 
 // raceseen is an access that has been recorded.
@@ -340,8 +349,17 @@ func (pb *raceproc) spill(all bool) {
 		pb.ver++
 		return
 	}
+	drop, dropped := racedrop && raceslow(), uint64(0)
 	for i := int32(0); i < pb.n; {
 		w := pb.buf[i]
+		if drop {
+			if words, accesses := pb.leaveout(i); words > 0 {
+				i += words
+				dropped += accesses
+				continue
+			}
+			pb.tellleft()
+		}
 		if w&shortBit != 0 {
 			if pb.prepare(w, pb.ext[i]) {
 				i++
@@ -465,6 +483,13 @@ func (pb *raceproc) spill(all bool) {
 	}
 	pb.n = 0
 	pb.ver++
+	if drop {
+		pb.tellleft()
+	}
+	if dropped > 0 {
+		raceLost.Add(int64(dropped))
+		pb.released() // the filter relied on them
+	}
 	if pb.sites != 0 && pb.records >= raceall {
 		pb.sites = 0
 		pb.forget()
@@ -474,6 +499,71 @@ func (pb *raceproc) spill(all bool) {
 			pb.finish(raceEnded)
 		}
 		pb.cur, pb.gid = 0, 0
+	}
+}
+
+// leaveout leaves out the record at word i if it is of accesses or a change of
+// the stack. It returns its number of words, 0 if it stays, and of accesses.
+// Changes of the stack add up until something is recorded.
+func (pb *raceproc) leaveout(i int32) (words int32, accesses uint64) {
+	w := pb.buf[i]
+	if w&shortBit != 0 {
+		switch kind := w >> shortKind & 7; {
+		case kind == shortCut:
+			return pb.leavestack(uint32(w), 0, false), 0
+		case kind == shortCall:
+			return pb.leavestack(uint32(w), uint32(w>>shortPC)&shortPCMax, true), 0
+		case w&shortRun != 0:
+			return 1, uint64(pb.ext[i] & 0xffff)
+		}
+		return 1, 1
+	}
+	switch w >> rawKindShift {
+	case rawRead, rawWrite:
+		return 2, 1
+	case rawRead + rawVia, rawWrite + rawVia:
+		return 3, 1
+	case rawStack:
+		return 2 * pb.leavestack(uint32(w), uint32(pb.buf[i+1]), true), 0
+	}
+	return 0, 0
+}
+
+// leavestack remembers that low calls stay and, perhaps, one is added. It
+// returns 1, or 0 if it cannot.
+func (pb *raceproc) leavestack(low, pc uint32, add bool) int32 {
+	l := &pb.left
+	if !l.any || low < l.low {
+		l.any, l.low, l.n = true, low, 0
+	}
+	if l.n = min(l.n, low-l.low); l.n == uint32(len(l.pcs)) {
+		return 0
+	}
+	if add {
+		l.pcs[l.n] = pc
+		l.n++
+	}
+	return 1
+}
+
+// tellleft writes the changes of the stack that have been left out.
+func (pb *raceproc) tellleft() {
+	l := &pb.left
+	if !l.any {
+		return
+	}
+	l.any = false
+	for i := uint32(0); i < max(l.n, 1); i++ {
+		if l.n > 0 {
+			pb.symbol(l.pcs[i])
+		}
+		pb.room(raceRecordMax)
+		pb.byte(recStack)
+		pb.uvarint(uint64(l.low + i))
+		pb.uvarint(uint64(min(l.n, 1)))
+		if l.n > 0 {
+			pb.pc(l.pcs[i])
+		}
 	}
 }
 
@@ -685,8 +775,13 @@ func (pb *raceproc) finish(flags byte) {
 	pb.seal(flags)
 	if raceraw {
 		racedumpchunk(unsafe.Pointer(&pb.chunk), pb.cn)
-	} else if !racelog(unsafe.Pointer(&pb.chunk), pb.cn) {
-		racekeep(unsafe.Pointer(&pb.chunk), pb.cn)
+	} else {
+		if !racelog(unsafe.Pointer(&pb.chunk), pb.cn) {
+			racekeep(unsafe.Pointer(&pb.chunk), pb.cn)
+		}
+		if raceslow() {
+			racehold()
+		}
 	}
 	pb.cn = raceHeader
 	pb.inslice = false

@@ -6,9 +6,9 @@
 
 // The recording as a file: how it begins, is kept up to date and ends.
 //
-// Three parties work at it, none of which the program can see:
-//   - the reader, a system goroutine, takes finished buffers from the tracer
-//     and writes them to the file;
+// Four parties work at it, none of which the program can see:
+//   - the reader, a system goroutine, takes finished buffers from the tracer;
+//   - the writer, a thread without a P, writes them to the file (race_queue.go);
 //   - the keeper, a system goroutine, collects what the Ps have recorded and
 //     completes a generation of the trace;
 //   - the watch, a thread without a P that is counted as a system thread like
@@ -34,18 +34,16 @@ var (
 	racefinished atomic.Uint32
 	racefrozen   atomic.Bool // what is recorded now comes after the recording's end
 	racedying    atomic.Uint32
-	racefailed   atomic.Bool // the file takes no more
-	racestart    int64       // nanoseconds since 1970
+	racestart    int64 // nanoseconds since 1970
 
 	racestartnano int64  // the same moment on the monotonic clock
 	racedone      uint32 // semaphore: the reader has written all
 
-	racewhole   bool         // the process records from its start to its end: HINDSIGHT=FILE
-	raceowns    bool         // the runtime's trace is the recording
-	raceserved  bool         // keeper, watch and exit hook are there
-	racewake    note         // the watch sleeps while nothing is recorded,
-	raceresting bool         // which this says; see racekeeper.lock
-	racewritten atomic.Int64 // bytes in the file
+	racewhole   bool // the process records from its start to its end: HINDSIGHT=FILE
+	raceowns    bool // the runtime's trace is the recording
+	raceserved  bool // keeper, watch, writer and exit hook are there
+	racewake    note // the watch sleeps while nothing is recorded,
+	raceresting bool // which this says; see racekeeper.lock
 )
 
 // raceparked is a system goroutine that sleeps until the watch wakes it.
@@ -64,14 +62,23 @@ func raceask() {
 		return
 	}
 	racesetmode()
+	if n, ok := raceparse(gogetenv("HINDSIGHT_LIMIT")); ok {
+		racesetlimit(n)
+	} else if n, ok := raceparse(racelimit); ok {
+		racesetlimit(n)
+	}
 	raceinitsymbols()
 	racemapvars()
 	raceon, racewhole, raceowns = true, true, true
 }
 
-// racemode is what is recorded where HINDSIGHT_RECORD does not say: the linker
-// sets it for a program that was built to record in full.
-var racemode string
+// racemode is what is recorded where HINDSIGHT_RECORD does not say, and so on: the
+// linker sets them for a program that was built to do otherwise than usual.
+var (
+	racemode     string // HINDSIGHT_RECORD
+	racelimit    string // HINDSIGHT_LIMIT
+	racewhenslow string // HINDSIGHT_WHENSLOW
+)
 
 // racesetmode sets what is recorded.
 func racesetmode() {
@@ -82,6 +89,11 @@ func racesetmode() {
 	if n, ok := raceallof(mode); ok {
 		raceall = n
 	}
+	slow := gogetenv("HINDSIGHT_WHENSLOW")
+	if slow == "" {
+		slow = racewhenslow
+	}
+	racedrop = slow == "drop"
 }
 
 // raceallof is raceall as a mode has it: "full" or "shared:N".
@@ -93,14 +105,19 @@ func raceallof(s string) (uint64, bool) {
 	if len(s) <= len(shared) || s[:len(shared)] != shared {
 		return 0, false
 	}
+	return raceparse(s[len(shared):])
+}
+
+// raceparse reads a decimal number.
+func raceparse(s string) (uint64, bool) {
 	n := uint64(0)
-	for _, c := range []byte(s[len(shared):]) {
+	for _, c := range []byte(s) {
 		if c < '0' || c > '9' || n > 1<<60 {
 			return 0, false
 		}
 		n = n*10 + uint64(c-'0')
 	}
-	return n, true
+	return n, len(s) > 0
 }
 
 // The runtime's init tasks run in the main goroutine before any package's.
@@ -139,7 +156,10 @@ func racetrace() error {
 	if !raceserved {
 		raceserved = true
 		go racekeep1()
-		systemstack(func() { newm(racewatch, nil, -1) })
+		systemstack(func() {
+			newm(racewatch, nil, -1)
+			newm(racewriter, nil, -1)
+		})
 		exithook.Add(exithook.Hook{F: racefinish, RunOnFailure: true})
 		return nil
 	}
@@ -251,7 +271,7 @@ func racereader() {
 			break
 		}
 		if len(buf) > 0 {
-			racewriteall(unsafe.Pointer(&buf[0]), len(buf))
+			raceenqueue(buf)
 			racetee(buf)
 		}
 	}
@@ -266,31 +286,6 @@ func raceforget() {
 		raceend(gp, ctx)
 		gp.racectx = 0
 	}
-}
-
-// racewriteall appends to the file. A slow disk must not hold up the P.
-func racewriteall(p unsafe.Pointer, n int) {
-	for n > 0 && !racefailed.Load() {
-		m := racesyscallwrite(p, int32(min(n, 1<<20)))
-		switch {
-		case m > 0:
-			racewritten.Add(int64(m))
-			p = unsafe.Pointer(uintptr(p) + uintptr(m))
-			n -= int(m)
-		case m == -raceEINTR || m == -raceEAGAIN:
-		default:
-			racefailed.Store(true)
-			println("hindsight: cannot write the recording (error", -m, "); the program goes on unrecorded")
-		}
-	}
-}
-
-//go:nosplit
-func racesyscallwrite(p unsafe.Pointer, n int32) int32 {
-	entersyscall()
-	m := write1(uintptr(racefd), p, n)
-	exitsyscall()
-	return m
 }
 
 // racekeep1 is the keeper.
@@ -431,7 +426,7 @@ func raceend1(reason uint64) {
 		systemstack(racewaits)
 	}
 	racefrozen.Store(true)
-	if !racewhole {
+	if reason != raceByExit {
 		raceon = false
 	}
 	startTheWorld(stw)
@@ -452,7 +447,9 @@ func racetraceend() {
 	gp.racectx = 0
 	traceAdvance(true)
 	semacquire(&racedone)
-	closefd(racefd)
+	if racedrain(racenap) || racequeue.size.Load() == 0 {
+		closefd(racefd) // else the writer is still at it
+	}
 	gp.racectx = ctx
 }
 
@@ -494,6 +491,17 @@ func racesave(reason uint64) {
 		q = o.next
 	}
 	usleep(1000)
+	if racequeue.writer == uintptr(unsafe.Pointer(getg().m)) {
+		// The start of this thread has shown that all goroutines are asleep.
+		for racewritenext() {
+		}
+	}
+	if !racedrain(func() { usleep(500) }) {
+		return
+	}
+	var mask sigset
+	sigsave(&mask)
+	sigblock(false) // see racewriter
 	if buf := trace.reading; buf != nil {
 		racedump(buf)
 	}
@@ -525,6 +533,7 @@ func racesave(reason uint64) {
 		o.finish(raceLast)
 	}
 	closefd(racefd)
+	msigrestore(mask)
 }
 
 // raceraw: chunks go straight to the file.
@@ -567,20 +576,6 @@ func racedumpchunk(p unsafe.Pointer, n int32) {
 	put(uint64(n))
 	racerawwrite(unsafe.Pointer(&h), int32(i))
 	racerawwrite(p, n)
-}
-
-func racerawwrite(p unsafe.Pointer, n int32) {
-	for n > 0 {
-		m := write1(uintptr(racefd), p, n)
-		if m <= 0 {
-			if m == -raceEINTR {
-				continue
-			}
-			return
-		}
-		p = unsafe.Pointer(uintptr(p) + uintptr(m))
-		n -= m
-	}
 }
 
 // raceownstrace reports whether the recorder advances the trace itself: then

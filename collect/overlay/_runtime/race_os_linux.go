@@ -30,7 +30,37 @@ func raceopen(name string) bool {
 	}
 	racetruncate(fd)
 	racefd = racehighfd(fd)
+	raceseekable = raceisfile(racefd)
 	return true
+}
+
+// racerename calls the recording's file FILE.old.
+func racerename() {
+	copy(raceoldname[:], racename[:])
+	n := findnull(&racename[0])
+	copy(raceoldname[n:], ".old\x00")
+	const atCwd = ^uintptr(100 - 1)
+	racesyscall5(raceSysRenameat, atCwd, uintptr(unsafe.Pointer(&racename)), atCwd, uintptr(unsafe.Pointer(&raceoldname)), 0)
+}
+
+var raceoldname [len(racename) + 8]byte
+
+// racereopen opens the file anew, as raceopen did.
+func racereopen() bool { return raceopen(gostring(&racename[0])) }
+
+// raceisfile reports whether a descriptor is neither a pipe nor a terminal.
+func raceisfile(fd int32) bool {
+	return racesyscall(raceSysLseek, uintptr(fd), 0, 1) < 1<<63
+}
+
+// racewritable waits until the pipe takes some bytes, and reports whether that happens.
+func racewritable() bool {
+	poll := struct {
+		fd              int32
+		events, revents int16
+	}{racefd, 4, 0}
+	wait := timespec{tv_sec: 2}
+	return racesyscall(raceSysPpoll, uintptr(unsafe.Pointer(&poll)), 1, uintptr(unsafe.Pointer(&wait))) == 1
 }
 
 // racefilename fills racename and reports whether processes share the name.

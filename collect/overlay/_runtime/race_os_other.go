@@ -14,6 +14,14 @@ func raceopen(name string) bool {
 
 func racedupfd(fd uintptr) int32 { return -1 }
 
+func racerename() {}
+
+func racereopen() bool { return false }
+
+func raceisfile(fd int32) bool { return false }
+
+func racewritable() bool { return true }
+
 func racemapvars() {}
 
 const (

@@ -8,6 +8,8 @@ package runtime
 
 // Numbers of the system calls that the recorder makes.
 const (
+	raceSysPpoll     = 271
+	raceSysRenameat  = 264
 	raceSysLseek     = 8
 	raceSysFcntl     = 72
 	raceSysFlock     = 73

@@ -8,6 +8,8 @@ package runtime
 
 // Numbers of the system calls that the recorder makes.
 const (
+	raceSysPpoll     = 73
+	raceSysRenameat  = 38
 	raceSysLseek     = 62
 	raceSysFcntl     = 25
 	raceSysFlock     = 32

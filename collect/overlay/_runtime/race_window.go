@@ -51,10 +51,15 @@ func collect_windowStart(fd uintptr, limit int64) (err string) {
 	case limit < 0:
 		err = "the limit is negative"
 	default:
+		if racequeue.size.Load() > 0 {
+			err = "the last recording is still being written"
+			break
+		}
 		if racefd = racedupfd(fd); racefd < 0 {
 			err = "cannot duplicate the descriptor; windows are recorded on linux"
 			break
 		}
+		raceseekable = raceisfile(racefd)
 		if err = racewindowopen(); err != "" {
 			closefd(racefd)
 		}
@@ -88,16 +93,36 @@ func collect_windowStatus() (recording bool, bytes int64, err string) {
 }
 
 // racefull reports whether the recording has reached its limit, with what is on
-// its way to the file.
+// its way to the file; or the file takes no more.
 func racefull() bool {
-	return racewindowlimit != 0 && max(racewritten.Load(), int64(racechunks.Load())*raceChunk) >= racewindowlimit
+	return racefailed.Load() != 0 || racewindowlimit != 0 && max(racewritten.Load(), int64(racechunks.Load())*raceChunk) >= racewindowlimit
 }
 
-// racewindowfull ends a recording that is full. The keeper calls it.
+// racesetlimit gives HINDSIGHT_LIMIT to a recording in a file: two windows share it.
+func racesetlimit(bytes uint64) {
+	if raceseekable {
+		racewindowlimit = int64(max(bytes/2, 1))
+	}
+}
+
+// racewindowfull ends a recording that is full, or has failed: then the program does without
+// the hooks' cost. The keeper calls it. If the whole
+// process was to be recorded, the next window goes on from there: its file takes the
+// name, and this one, which is complete, is called FILE.old, in place of the one
+// before it.
 func racewindowfull() {
 	semacquire(&racewindowsema)
 	if raceon && racefull() {
+		if racewhole && racefailed.Load() == 0 {
+			racerename() // while it is locked, or another process might take it
+		}
 		racewindowclose(raceByLimit)
+		if racewhole && racefailed.Load() == 0 && racereopen() {
+			if err := racewindowopen(); err != "" {
+				println("hindsight: not recording any more:", err)
+				closefd(racefd)
+			}
+		}
 	}
 	semrelease(&racewindowsema)
 }
@@ -107,7 +132,7 @@ func racewindowfull() {
 func racewindowopen() string {
 	racefrozen.Store(true)
 	raceclosed.Store(false)
-	racefailed.Store(false)
+	racefailed.Store(0)
 	racewritten.Store(0)
 	racechunks.Store(0)
 	racewindowerr = ""
@@ -206,7 +231,7 @@ func racewindowclose(reason uint64) {
 	racetraceend()
 	racefreesymbols()
 	raceowns = false
-	if racefailed.Load() {
+	if racefailed.Load() != 0 {
 		racewindowerr = "the recording could not be written"
 	}
 }

@@ -35,6 +35,52 @@ func main() {
 		pause(os.Args[2])
 	case "limit":
 		limited(os.Args[2])
+	case "long":
+		both := race()
+		both(&outside)
+		// Until the trace has been begun anew, twice.
+		for last, times := int64(0), 0; times < 2; {
+			churn(100)
+			recording, bytes, _ := windowStatus()
+			if !recording {
+				continue
+			}
+			if bytes < last {
+				times++
+			}
+			last = bytes
+		}
+		both(&inside)
+	case "pipe": // a window into descriptor 3
+		both := race()
+		if err := windowStart(3, 0); err != "" {
+			panic(err)
+		}
+		for recording := true; recording; recording, _, _ = windowStatus() {
+			both(&inside)
+		}
+		if _, err := windowStop(); err == "" {
+			panic("the recording is said to be whole")
+		}
+	case "races":
+		both := race()
+		for range 100_000 {
+			both(&inside)
+		}
+	case "some":
+		both := race()
+		both(&inside)
+		churn(5_000)
+	case "much":
+		both := race()
+		both(&inside)
+		churn(400_000)
+	case "accesses":
+		x := make([]int, 1<<20)
+		for i := range 25_000_000 {
+			touch(x, i*7919%len(x))
+		}
+		fmt.Println("done")
 	case "exit":
 		start(os.Args[2]+"/0.trace", 0)
 		both := race()
@@ -289,6 +335,21 @@ func pauses() *metrics.Float64Histogram {
 	metrics.Read(sample)
 	return sample[0].Value.Float64Histogram()
 }
+
+// churn records some dozen bytes, n times a hundred.
+func churn(n int) {
+	x := make([]int, 1000)
+	var fence atomic.Int64
+	for range n {
+		for i := range 25 {
+			x[i*i]++
+			fence.Add(1)
+		}
+	}
+}
+
+//go:noinline
+func touch(x []int, i int) { x[i]++ }
 
 // limited records more than fits.
 func limited(dir string) {
