@@ -54,6 +54,14 @@ func TestUnnoticed(t *testing.T) {
 			if code := run([]string{"analyze", trace}, nil, &out, &notes); code != exitFound || !strings.Contains(out.String(), "main.x") {
 				t.Errorf("analyze: exit %d\n%s%s", code, &out, &notes)
 			}
+			switch name {
+			case "return", "exit", "recover", "caught", "goroutines", "child", "descriptors", "allocations", "traced", "input":
+				for _, loss := range []string{"Lost:", "breaks off", "left out"} {
+					if strings.Contains(out.String(), loss) {
+						t.Errorf("not complete:\n%s", &out)
+					}
+				}
+			}
 			if name == "child" {
 				children, _ := filepath.Glob(trace + ".*")
 				if len(children) != 1 {

@@ -46,10 +46,22 @@ func racechansg(sg *sudog, op uint8, c *hchan, slot uint) {
 //go:nosplit
 func racechansend(c *hchan, sg *sudog, pc uintptr) {
 	gp := getg()
+	if racehalf(c, gp, sg) {
+		return
+	}
 	second := racereserve(c, gp, sg)
 	racechanop(gp, raceOpSend, c, c.recvx, pc)
 	second.next()
 	racechansg(sg, raceOpRecv, c, c.recvx)
+}
+
+// racehalf reports whether c has no buffer and one of the two is a goroutine of
+// the runtime's own, such as that which os/signal talks to: half of an exchange
+// could not be replayed.
+//
+//go:nosplit
+func racehalf(c *hchan, gp *g, sg *sudog) bool {
+	return c.dataqsiz == 0 && (gp.racectx == 0) != (sg.g.racectx == 0)
 }
 
 // racereserved are the numbers of a send and its receive.
@@ -90,6 +102,9 @@ func (r racereserved) next() {
 //go:nosplit
 func racechanrecv(c *hchan, sg *sudog, pc uintptr) {
 	gp := getg()
+	if racehalf(c, gp, sg) {
+		return
+	}
 	if c.dataqsiz == 0 {
 		second := racereserve(c, gp, sg)
 		racechansg(sg, raceOpSend, c, 0)
