@@ -76,6 +76,11 @@ func inTurn(fs ...func()) {
 	}
 }
 
+func hold(l sync.Locker) {
+	l.Lock()
+	defer l.Unlock()
+}
+
 type entry struct{ key, value int }
 
 // What a drop-in orders is ordered, and what none orders is not.
@@ -101,23 +106,23 @@ func TestAnnotatedOrder(t *testing.T) {
 		}, true},
 		{"Mutex", func() (func(), func()) {
 			m := new(collect.Mutex)
-			return func() { m.Lock(); m.Unlock() }, func() { m.Lock(); m.Unlock() }
+			return func() { hold(m) }, func() { hold(m) }
 		}, false},
 		{"TryLock", func() (func(), func()) {
 			m := new(collect.Mutex)
-			return func() { m.Lock(); m.Unlock() }, func() { m.TryLock(); m.TryLock() }
+			return func() { hold(m) }, func() { m.TryLock(); m.TryLock() }
 		}, false},
 		{"RWMutex", func() (func(), func()) {
 			m := new(collect.RWMutex)
-			return func() { m.Lock(); m.Unlock() }, func() { m.RLock(); m.RUnlock() }
+			return func() { hold(m) }, func() { hold(m.RLocker()) }
 		}, false},
 		{"RWMutex for writing", func() (func(), func()) {
 			m := new(collect.RWMutex)
-			return func() { m.RLocker().Lock(); m.RLocker().Unlock() }, func() { m.Lock(); m.Unlock() }
+			return func() { hold(m.RLocker()) }, func() { hold(m) }
 		}, false},
 		{"readers", func() (func(), func()) {
 			m := new(collect.RWMutex)
-			return func() { m.TryRLock(); m.RUnlock() }, func() { m.RLock(); m.RUnlock() }
+			return func() { m.TryRLock(); m.RUnlock() }, func() { hold(m.RLocker()) }
 		}, true},
 		{"WaitGroup", func() (func(), func()) {
 			g := new(collect.WaitGroup)
@@ -386,5 +391,43 @@ func TestAnnotatedCut(t *testing.T) {
 		if r.Verdict == finding.None || !r.Coverage.Truncated {
 			t.Errorf("of %d bytes %d: verdict %s, coverage %+v", b.Len(), n, r.Verdict, r.Coverage)
 		}
+	}
+}
+
+// Damage to a trace is told, and leads to no verdict.
+func TestAnnotatedDamaged(t *testing.T) {
+	var b bytes.Buffer
+	if err := collect.Start(&b); err != nil {
+		t.Fatal(err)
+	}
+	var m collect.Mutex
+	x := collect.NewVar("x", 0)
+	set := func() { hold(&m); x.Set(1); hold(&m) }
+	inTurn(set, set)
+	if err := collect.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	told := 0
+	for i := 16; i < b.Len(); i += 13 {
+		damaged := bytes.Clone(b.Bytes())
+		damaged[i] ^= 0x15
+		rec, err := recording.Read(bytes.NewReader(damaged), recording.Options{})
+		if err != nil {
+			told++
+			continue
+		}
+		r, err := analyze.Source(rec, analyze.Options{Coverage: rec.Coverage, Predict: predict.Off})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Verdict == finding.None {
+			t.Errorf("byte %d changed: verdict %s", i, r.Verdict)
+		}
+		if c := &r.Coverage; c.Truncated || c.LostChunks+c.LostSync > 0 {
+			told++
+		}
+	}
+	if told == 0 {
+		t.Error("no damage is told")
 	}
 }

@@ -113,14 +113,11 @@ func order(op record.Sync, p unsafe.Pointer) {
 	synchronize(op, uint64(uintptr(p)), "")
 }
 
-// kept is never written to. That the compiler cannot know.
-var (
-	kept   unsafe.Pointer
-	keeper bool
-)
+// escape is never set. That the compiler cannot know.
+var escape func(unsafe.Pointer)
 
 func keep(p unsafe.Pointer) {
-	if keeper {
-		kept = p
+	if escape != nil {
+		escape(p)
 	}
 }

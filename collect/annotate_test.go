@@ -6,12 +6,14 @@ import (
 	"context"
 	"io"
 	"runtime/trace"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/hindsight-go/hindsight/collect"
 )
 
-type account struct{ balance, limit int }
+type account struct{ balance, count int }
 
 // annotations are all of them, each as something to do again and again.
 func annotations() []struct {
@@ -46,10 +48,10 @@ func annotations() []struct {
 		{"Release", func() { collect.Release(a) }},
 		{"ReleaseMerge", func() { collect.ReleaseMerge(a) }},
 		{"Alloc+Free", func() { collect.Alloc(a); collect.Free(a) }},
-		{"Mutex.Lock+Unlock", func() { mu.Lock(); mu.Unlock() }},
+		{"Mutex.Lock+Unlock", func() { mu.Lock(); a.count++; mu.Unlock() }},
 		{"Mutex.TryLock+Unlock", func() { mu.TryLock(); mu.TryLock(); mu.Unlock() }},
-		{"RWMutex.Lock+Unlock", func() { rw.Lock(); rw.Unlock() }},
-		{"RWMutex.RLock+RUnlock", func() { rw.RLock(); rw.RUnlock() }},
+		{"RWMutex.Lock+Unlock", func() { rw.Lock(); a.count++; rw.Unlock() }},
+		{"RWMutex.RLock+RUnlock", func() { rw.RLock(); a.balance = a.count; rw.RUnlock() }},
 		{"RWMutex.TryRLock", func() { rw.TryRLock(); rw.TryLock(); rw.RUnlock() }},
 		{"RWMutex.TryLock", func() { rw.TryLock(); rw.Unlock() }},
 		{"WaitGroup.Add+Done+Wait", func() { wg.Add(1); wg.Done(); wg.Wait() }},
@@ -91,25 +93,57 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
-// BenchmarkAnnotation is what annotations cost without a trace, and with one.
+// plain are the things that drop-ins stand for, by the names of theirs.
+func plain() map[string]func() {
+	var (
+		a    account
+		mu   sync.Mutex
+		rw   sync.RWMutex
+		wg   sync.WaitGroup
+		once sync.Once
+		n    atomic.Int64
+		v    = new(int)
+		c    = make(chan int, 1)
+		run  = func() {}
+	)
+	return map[string]func(){
+		"Read":                    func() {}, // the call of a function value, as all have it
+		"Mutex.Lock+Unlock":       func() { mu.Lock(); a.count++; mu.Unlock() },
+		"RWMutex.Lock+Unlock":     func() { rw.Lock(); a.count++; rw.Unlock() },
+		"RWMutex.RLock+RUnlock":   func() { rw.RLock(); a.balance = a.count; rw.RUnlock() },
+		"WaitGroup.Add+Done+Wait": func() { wg.Add(1); wg.Done(); wg.Wait() },
+		"Once.Do":                 func() { once.Do(run) },
+		"Int64.Load":              func() { n.Load() },
+		"Int64.Add":               func() { n.Add(1) },
+		"Var.Set":                 func() { *v = 1 },
+		"Chan.Send+Recv":          func() { c <- 1; *v = <-c },
+	}
+}
+
+// BenchmarkAnnotation is what annotations cost without a trace, and with one;
+// and what is done without annotations. docs/annotations.md has a table of it.
 func BenchmarkAnnotation(b *testing.B) {
-	for _, a := range annotations() {
-		b.Run("off/"+a.name, func(b *testing.B) {
-			for b.Loop() {
-				a.do()
-			}
-		})
+	if trace.IsEnabled() {
+		b.Skip("the benchmark itself is traced")
 	}
-	if err := trace.Start(io.Discard); err != nil {
-		b.Fatal(err)
-	}
-	defer trace.Stop()
-	for _, a := range annotations() {
-		b.Run("on/"+a.name, func(b *testing.B) {
+	without := plain()
+	measure := func(name string, do func()) {
+		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				a.do()
+				do()
 			}
 		})
+	}
+	for _, a := range annotations() {
+		if do := without[a.name]; do != nil {
+			measure("plain/"+a.name, do)
+		}
+		measure("off/"+a.name, a.do)
+		if err := trace.Start(io.Discard); err != nil {
+			b.Fatal(err)
+		}
+		measure("on/"+a.name, a.do)
+		trace.Stop()
 	}
 }

@@ -46,11 +46,9 @@ func die(how, name string) {
 		select {}
 	case "flight panic":
 		defer f.OnPanic(name)
-		var m map[string]int
-		m["x"] = 1
+		_ = []int(nil)[len(how)]
 	case "panic":
-		var m map[string]int
-		m["x"] = 1
+		_ = []int(nil)[len(how)]
 	case "flight return", "return":
 		func() {
 			defer f.OnPanic(name)
@@ -75,11 +73,11 @@ func TestDeath(t *testing.T) {
 	for _, c := range []struct {
 		how    string
 		status int
-		stderr string // its first line
+		stderr string // how its first line begins
 		dump   bool
 	}{
 		{"quit", 2, "SIGQUIT: quit", true},
-		{"panic", 2, "panic: assignment to entry in nil map", true},
+		{"panic", 2, "panic: runtime error: index out of range", true},
 		{"return", 0, "", false},
 		{"goexit", 0, "", false},
 	} {
@@ -93,7 +91,7 @@ func TestDeath(t *testing.T) {
 				if got := cmd.ProcessState.ExitCode(); got != c.status {
 					t.Errorf("dump %q: exit status %d, want %d\n%s", name, got, c.status, &stderr)
 				}
-				if got, _, _ := strings.Cut(stderr.String(), "\n"); got != c.stderr {
+				if got, _, _ := strings.Cut(stderr.String(), "\n"); !strings.HasPrefix(got, c.stderr) || c.stderr == "" && got != "" {
 					t.Errorf("dump %q: standard error begins %q, want %q", name, got, c.stderr)
 				}
 				if name == "" {

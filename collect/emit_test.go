@@ -63,8 +63,8 @@ func TestAnnotationIsChunk(t *testing.T) {
 		t.Skip(err)
 	}
 	m.Lock()
-	m.Unlock()
 	x.Set(1)
+	m.Unlock()
 	ReadSlice(s)
 	ReadSlice(s[:0])
 	Free(&s[1])
@@ -77,8 +77,8 @@ func TestAnnotationIsChunk(t *testing.T) {
 	}
 	want := []said{
 		{record.TagSync, byte(record.Lock), 0, "the lock"},
-		{record.TagSync, byte(record.Unlock), 0, "the lock"},
 		{record.TagWrite, 0, 4, long[:nameMax]},
+		{record.TagSync, byte(record.Unlock), 0, "the lock"},
 		{record.TagRead, 0, 6, "[]uint16"},
 		{record.TagFree, 0, 2, "uint16"},
 	}

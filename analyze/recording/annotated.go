@@ -82,6 +82,7 @@ const (
 
 	granule    = 16
 	maxTracked = 1 << 20 // bytes of an object of which the life is known
+	maxLives   = 1 << 21 // granules of which it is
 )
 
 // life is that of an object between Alloc and Free.
@@ -315,7 +316,7 @@ func (a *annotation) place(r *record.Record) uint64 {
 		}
 	}
 	if r.Size <= maxTracked && (r.Tag == record.TagAlloc || r.Tag == record.TagFree) {
-		for g := first; g <= last; g++ {
+		for g := first; g <= last && len(a.lives) < maxLives; g++ {
 			a.lives[g] = life{cycle, a.cycle, r.Tag == record.TagFree}
 		}
 	}
