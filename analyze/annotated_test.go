@@ -16,6 +16,7 @@ import (
 	"github.com/hindsight-go/hindsight/analyze/finding"
 	"github.com/hindsight-go/hindsight/analyze/predict"
 	"github.com/hindsight-go/hindsight/analyze/recording"
+	"github.com/hindsight-go/hindsight/analyze/script"
 	"github.com/hindsight-go/hindsight/collect"
 )
 
@@ -299,6 +300,80 @@ func TestAnnotatedWindows(t *testing.T) {
 	}
 	if r := annotated(t, func() { x.Set(1) }); r.Verdict != finding.Inconclusive {
 		t.Errorf("verdict %s", r.Verdict)
+	}
+}
+
+// Whoever runs the trace: of one that collect did not start the program is not known.
+func TestAnnotatedForeign(t *testing.T) {
+	var b bytes.Buffer
+	if err := trace.Start(&b); err != nil {
+		t.Skip(err)
+	}
+	x := collect.NewVar("x", 0)
+	inTurn(func() { x.Set(1) }, func() { x.Set(2) })
+	trace.Log(context.Background(), "hindsight", "somebody else's category")
+	trace.Stop()
+	r := analyzed(t, b.Bytes())
+	if got, want := found(r), []string{"write-write x"}; !slices.Equal(got, want) {
+		t.Errorf("found %q, want %q", got, want)
+	}
+	if r.Runs[0].Program != "" || r.Coverage.Windows == nil {
+		t.Errorf("run %+v", r.Runs[0])
+	}
+}
+
+// What is dumped has the same races.
+func TestAnnotatedDump(t *testing.T) {
+	var b bytes.Buffer
+	if err := collect.Start(&b); err != nil {
+		t.Fatal(err)
+	}
+	var (
+		m    collect.RWMutex
+		n    collect.Int64
+		e, f = new(entry), new(entry)
+		x    = collect.NewVar("x", 0)
+		c    = collect.NewChan[int](1)
+	)
+	use := func() {
+		m.TryLock()
+		m.TryLock()
+		collect.Alloc(e)
+		n.Add(1)
+		collect.Free(e)
+		m.Unlock()
+		hold(m.RLocker())
+		x.Set(1)
+		c.Send(1)
+		c.Recv()
+		collect.Write(&f.value)
+	}
+	inTurn(use, runtime.GC, func() { use(); collect.Read(e) })
+	if err := collect.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	rec, err := recording.Read(bytes.NewReader(b.Bytes()), recording.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := found(analyzed(t, b.Bytes()))
+	if !slices.Equal(want, []string{"HB040", "write-write x"}) {
+		t.Errorf("found %q", want)
+	}
+	var text bytes.Buffer
+	if err := script.Print(&text, rec); err != nil {
+		t.Fatal(err)
+	}
+	s, err := script.Parse(&text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := analyze.Source(s, analyze.Options{Coverage: func() finding.Coverage { return analyze.Whole(0) }, Predict: predict.Off})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := found(r); !slices.Equal(got, want) {
+		t.Errorf("the dump has %q, the recording %q\n%s", got, want, &text)
 	}
 }
 
