@@ -8,6 +8,7 @@ import (
 	"github.com/hindsight-go/hindsight/analyze/event"
 	"github.com/hindsight-go/hindsight/analyze/hb"
 	"github.com/hindsight-go/hindsight/analyze/naming"
+	"github.com/hindsight-go/hindsight/analyze/witness"
 )
 
 // Bounds of what is kept of a recording. Beyond them prediction knows less and
@@ -92,9 +93,28 @@ type spot struct {
 	stacks   [2]event.Stack
 	at       uint64
 	cycle    uint32
-	pairs    []pair // that may be next at once, in the order of the recording
-	more     int    // pairs that were not kept
-	observed bool   // it did race
+	first    [3]uint64 // of the first pair: positions of the later and the earlier access, first common byte
+	pairs    []pair    // that may be next at once, in the order of the recording
+	more     int       // pairs that were not kept
+	observed bool      // it did race
+	before
+}
+
+// attempts are the pairs of a spot, writes first: a race of two writes is the stronger one.
+func (s *spot) attempts() []attempt {
+	slices.SortStableFunc(s.pairs, func(x, y pair) int { return rank(x) - rank(y) })
+	var out []attempt
+	for _, x := range s.pairs {
+		out = append(out, attempt{witness.Race, []access{x.a, x.b}})
+	}
+	return out
+}
+
+func rank(x pair) int {
+	if writes(x.a.op) && writes(x.b.op) {
+		return 0
+	}
+	return 1
 }
 
 // pair is two accesses of different goroutines, in recorded order.
@@ -178,13 +198,15 @@ type wantedKey struct {
 }
 
 func newCollector(src event.Source, mode hb.Mode, shared *Sharing) *collector {
-	return &collector{
+	c := &collector{
 		trace: newTrace(),
 		src:   src, collected: src.Collected(), mode: mode, Names: naming.New(src), shared: shared,
 		hb: hb.New(mode, src.Collected()), released: map[int32]hb.Clock{},
 		quick:   map[quickKey]*spot{},
 		horizon: shared.horizon, sync: map[objectKey]*syncState{}, wanted: map[wantedKey]*access{},
 	}
+	c.most = maxEntries
+	return c
 }
 
 // add takes the recording's next event, at a position.
@@ -257,7 +279,7 @@ func (c *collector) holds(g event.G) []held { return c.locks.list(c.held[g]) }
 
 // entry adds an event that other schedules depend on and returns its number.
 func (c *collector) entry(e *event.Event, obj int32) int32 {
-	if c.entries.n >= maxEntries {
+	if c.entries.n >= c.most {
 		c.horizon = min(c.horizon, c.pos)
 		return 0
 	}
@@ -271,7 +293,7 @@ func (c *collector) entry(e *event.Event, obj int32) int32 {
 
 // needs says that entry i cannot happen before event j has.
 func (c *collector) needs(i, j int32) {
-	if i == 0 || j == 0 {
+	if i <= 0 || j <= 0 {
 		return
 	}
 	e, n := c.entries.at(i), c.entries.at(j)
@@ -544,6 +566,9 @@ func (c *collector) compare(x *word, w uint64, b past) {
 			continue
 		}
 		if s := c.spot(a, &b, w, both); s != nil && !s.observed {
+			if len(s.pairs)+s.more == 0 {
+				s.first = [3]uint64{b.pos, a.pos, w*8 + uint64(bits.TrailingZeros8(both))}
+			}
 			if len(s.pairs) < maxTries {
 				s.pairs = append(s.pairs, pair{c.accessOf(a), c.accessOf(&b), w*8 + uint64(bits.TrailingZeros8(both))})
 			} else {
@@ -607,9 +632,13 @@ func (c *collector) spots() []*spot {
 			continue
 		}
 		first.observed = first.observed || s.observed
+		if len(first.pairs)+first.more == 0 {
+			first.first = s.first
+		}
+		first.join(s.before)
 		n := min(len(s.pairs), maxTries-len(first.pairs))
 		first.pairs = append(first.pairs, s.pairs[:n]...)
 		first.more += len(s.pairs) - n + s.more
 	}
-	return slices.DeleteFunc(out, func(s *spot) bool { return s.observed || len(s.pairs) == 0 })
+	return slices.DeleteFunc(out, func(s *spot) bool { return s.observed || len(s.pairs)+s.more == 0 })
 }

@@ -65,7 +65,7 @@ func (p *predictor) jobs(open []*quest) []*job {
 			} else {
 				j.base -= min(j.base, windowBefore)
 			}
-			if j.last-j.base < windowMost && j.last < p.c.horizon {
+			if j.base >= p.c.start && j.last-j.base < windowMost && j.last < p.c.horizon {
 				out = append(out, j)
 			}
 		}
@@ -137,7 +137,7 @@ func (p *predictor) hunt(j *job, swaps bool) bool {
 		return false
 	}
 	q := j.quest
-	q.proposed, q.attempt = w.witness(path, j.attempt), j.attempt
+	q.proposed, q.attempt, q.old = w.witness(path, j.attempt), j.attempt, nil
 	q.racy = p.racyIn(q.proposed)
 	return !p.opts.Strict || q.racy == 0
 }
@@ -206,8 +206,9 @@ func (w *window) witness(path []int32, a attempt) *witness.Witness {
 
 // racyIn counts the racy reads that a witness holds.
 func (p *predictor) racyIn(w *witness.Witness) int {
-	n := p.c.since(p.c.racy, w.Base)
-	for _, i := range p.c.racy[n:] {
+	before := p.c.since(p.c.racy, w.Base)
+	n := p.c.racyBefore + before
+	for _, i := range p.c.racy[before:] {
 		e := p.c.entries.at(i)
 		if e.index < w.Ends[e.g] {
 			n++

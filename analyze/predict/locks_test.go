@@ -65,7 +65,7 @@ func TestLocksBeyondHorizon(t *testing.T) {
 	s := NewSharing(true, Options{Level: Fast})
 	s.finish()
 	c := newCollector(nowhere, hb.Model, s)
-	c.entries.n = maxEntries
+	c.most = 0
 	for i := range uint64(10) {
 		c.add(&event.Event{Op: event.Lock, Obj: event.Obj{Addr: 8 * i}, Child: -1, Index: 2 * i}, 2*i)
 		c.add(&event.Event{Op: event.Unlock, Obj: event.Obj{Addr: 8 * i}, Child: -1, Index: 2*i + 1}, 2*i+1)

@@ -15,6 +15,20 @@ type claim struct {
 	quickClaim
 	attempts []attempt
 	more     int // attempts that were not kept
+	before
+}
+
+// before is what earlier chapters have come to.
+type before struct {
+	early []proposal
+	tried bool // something was
+	cut   bool // the budget did not suffice
+}
+
+// join adds what others have come to.
+func (b *before) join(o before) {
+	b.early = append(b.early, o.early...)
+	b.tried, b.cut = b.tried || o.tried, b.cut || o.cut
 }
 
 // attempt is events that may be next at once.
@@ -119,6 +133,7 @@ func (c *collector) claims() []*claim {
 		n := min(len(x.attempts), maxTries-len(first.attempts))
 		first.attempts = append(first.attempts, x.attempts[:n]...)
 		first.more += len(x.attempts) - n + x.more
+		first.join(x.before)
 	}
 	return out
 }
@@ -195,6 +210,16 @@ func (l *lockOrder) acquire(c *collector, e *event.Event) {
 	}
 	for _, h := range c.holds(e.G) {
 		add(lockEdge{from: h.obj, to: e.Obj, heldRead: h.read, wantRead: e.Op == event.RLock})
+	}
+}
+
+// forget drops the acquires before a position.
+func (l *lockOrder) forget(pos uint64) {
+	l.edges = slices.DeleteFunc(l.edges, func(x lockEdge) bool { return x.pos < pos })
+	l.seen = map[edgeKey]int{}
+	for i := range l.edges {
+		x := &l.edges[i]
+		l.seen[edgeKey{x.from, x.to, x.g, x.stack}]++
 	}
 }
 

@@ -56,6 +56,8 @@ type Options struct {
 	// Sharing, if set, has been given all events already. It must have been made
 	// with the same options.
 	Sharing *Sharing
+
+	entries int // that are kept; 0: maxEntries
 }
 
 // ErrStopped is Run's error if Stop asked for it.
@@ -82,7 +84,7 @@ type Report struct {
 // Run predicts from a recording. The races and findings that were observed in
 // it get witnesses as well, where they have one.
 func Run(src event.Source, races []finding.Race, findings []finding.Finding, o Options) (*Report, error) {
-	p := &predictor{Names: naming.New(src), src: src, opts: o, budget: cmp.Or(o.Budget, DefaultBudget(o.Level))}
+	p := &predictor{Names: naming.New(src), src: src, opts: o, budget: cmp.Or(o.Budget, DefaultBudget(o.Level)), placed: map[place]bool{}}
 	if err := p.collect(races, findings); err != nil {
 		return nil, err
 	}
@@ -106,6 +108,10 @@ type predictor struct {
 	closure *closure
 	checker *witness.Checker
 	quests  []*quest
+	shown   []*shown
+	spent   uint64         // steps, in earlier chapters
+	plans   int            // made in these
+	placed  map[place]bool // for which something was proposed in these
 }
 
 // quest is the search for one witness.
@@ -116,6 +122,9 @@ type quest struct {
 	finding  *finding.Finding // observed
 	attempts []attempt
 
+	before
+	old *proposal // of an earlier chapter, that was proposed
+
 	next     int // attempts and ways to try them that have been tried
 	way      int
 	proposed *witness.Witness
@@ -124,7 +133,6 @@ type quest struct {
 	found    *witness.Witness
 	plan     *witness.Witness // the same events in an order of few steps, checked as well; nil: none
 	swapped  int
-	cut      bool // the budget did not suffice
 	// undecided is set where a deep search has not seen all schedules.
 	undecided bool
 }
@@ -141,6 +149,7 @@ func (p *predictor) collect(races []finding.Race, findings []finding.Finding) er
 	shared.finish()
 	c := newCollector(p.src, p.opts.Mode, shared)
 	c.swaps = p.opts.Level == Deep && !p.opts.Strict
+	c.most = cmp.Or(p.opts.entries, c.most)
 	p.c = c
 	want := func(a *finding.Access) *access {
 		key := wantedKey{a.Goroutine, a.Event}
@@ -149,15 +158,9 @@ func (p *predictor) collect(races []finding.Race, findings []finding.Finding) er
 		}
 		return c.wanted[key]
 	}
-	type shown struct {
-		q      *quest
-		events []*access
-		goal   witness.Goal
-	}
-	var observed []shown
 	for i := range races {
 		r := &races[i]
-		observed = append(observed, shown{&quest{race: r}, []*access{want(&r.Accesses[0]), want(&r.Accesses[1])}, witness.Race})
+		p.shown = append(p.shown, &shown{&quest{race: r}, witness.Race, []*access{want(&r.Accesses[0]), want(&r.Accesses[1])}})
 	}
 	for i := range findings {
 		f := &findings[i]
@@ -169,23 +172,25 @@ func (p *predictor) collect(races []finding.Race, findings []finding.Finding) er
 		if first.Op == "send" || first.Op == "wait" {
 			first, second = second, first
 		}
-		observed = append(observed, shown{&quest{finding: f}, []*access{want(first), want(second)}, goal})
+		p.shown = append(p.shown, &shown{&quest{finding: f}, goal, []*access{want(first), want(second)}})
 	}
-	if err := p.replayWhere("prediction", shared.has, shared.names, c.add); err != nil {
+	err := p.replayWhere("prediction", shared.has, shared.names, func(e *event.Event, pos uint64) {
+		if c.full() {
+			p.turn()
+		}
+		c.add(e, pos)
+	})
+	if err != nil {
 		return err
 	}
-	for _, s := range observed {
-		a := attempt{goal: s.goal}
-		for _, e := range s.events {
-			a.events = append(a.events, *e)
-		}
-		s.q.attempts = []attempt{a}
-		p.quests = append(p.quests, s.q)
+	for _, s := range p.shown {
+		s.quest.attempts = s.attempts()
+		p.quests = append(p.quests, s.quest)
 	}
 	p.addSpots()
 	c.claimCycles()
 	for _, x := range c.claims() {
-		p.quests = append(p.quests, &quest{claim: x, attempts: x.attempts})
+		p.quests = append(p.quests, &quest{claim: x, attempts: x.attempts, before: x.before})
 	}
 	return nil
 }
@@ -194,25 +199,11 @@ func (p *predictor) collect(races []finding.Race, findings []finding.Finding) er
 func (p *predictor) addSpots() {
 	spots := p.c.spots()
 	slices.SortFunc(spots, func(x, y *spot) int {
-		a, b := &x.pairs[0], &y.pairs[0]
-		return cmp.Or(cmp.Compare(a.b.pos, b.b.pos), cmp.Compare(a.a.pos, b.a.pos), cmp.Compare(a.at, b.at))
+		return slices.Compare(x.first[:], y.first[:])
 	})
 	for _, s := range spots {
-		q := &quest{spot: s}
-		// Writes first: a race of two writes is the stronger one.
-		slices.SortStableFunc(s.pairs, func(x, y pair) int { return rank(x) - rank(y) })
-		for _, x := range s.pairs {
-			q.attempts = append(q.attempts, attempt{witness.Race, []access{x.a, x.b}})
-		}
-		p.quests = append(p.quests, q)
+		p.quests = append(p.quests, &quest{spot: s, attempts: s.attempts(), before: s.before})
 	}
-}
-
-func rank(x pair) int {
-	if writes(x.a.op) && writes(x.b.op) {
-		return 0
-	}
-	return 1
 }
 
 // replay replays all events.
@@ -305,9 +296,7 @@ func (p *predictor) solve() error {
 	if len(p.quests) == 0 {
 		return nil
 	}
-	p.closure = newClosure(p.c.trace)
-	p.closure.strict = p.opts.Strict
-	p.closure.limit = p.budget
+	p.closure = p.newClosure()
 	for range maxRounds {
 		var proposed []*quest
 		for _, q := range p.quests {
@@ -346,7 +335,13 @@ func (p *predictor) check(quests []*quest) error {
 		if len(plans) == maxPlans {
 			continue
 		}
-		if w := p.plan(q); w != nil {
+		w := (*witness.Witness)(nil)
+		if q.old != nil {
+			w = q.old.plan
+		} else {
+			w = p.plan(q)
+		}
+		if w != nil {
 			plans[len(ws)] = q
 			ws = append(ws, w)
 		}
@@ -386,6 +381,13 @@ var rejected func(*quest, error)
 
 // propose finds the next witness that may be one.
 func (p *predictor) propose(q *quest) bool {
+	if len(q.early) > 0 {
+		x := q.early[0]
+		q.early, q.old = q.early[1:], &x
+		q.proposed, q.attempt, q.racy = x.witness, x.attempt, x.racy
+		return true
+	}
+	q.old = nil
 	for ; q.next < len(q.attempts); q.next++ {
 		a := q.attempts[q.next]
 		var targets []target
@@ -435,7 +437,7 @@ func (p *predictor) try(way int, targets []target) *witness.Witness {
 	for _, t := range targets {
 		first, last = min(first, t.pos), max(last, t.pos)
 	}
-	if last >= p.c.horizon {
+	if first < p.c.start || last >= p.c.horizon {
 		return nil
 	}
 	for _, base := range p.bases(first, last) {
@@ -457,16 +459,16 @@ func (p *predictor) try(way int, targets []target) *witness.Witness {
 func (p *predictor) bases(first, last uint64) []uint64 {
 	entries := &p.c.entries
 	if p.c.sinceAll(last) <= near {
-		return []uint64{0}
+		return []uint64{p.c.start}
 	}
 	at := p.c.sinceAll(first)
 	bases := []uint64{first}
 	for _, back := range []int{1 << 12, near} {
 		if back < at {
-			bases = append(bases, entries.at(int32(at-back+1)).pos)
+			bases = append(bases, max(p.c.start, entries.at(int32(at-back+1)).pos))
 		}
 	}
-	return append(bases, 0)
+	return append(bases, p.c.start)
 }
 
 func (p *predictor) witness() *witness.Witness {

@@ -46,12 +46,13 @@ type tally struct {
 	scripts, large int
 	predictable    int // pairs that happens-before misses
 	fast, deep     int // of these
+	chapters       int // of these, with fast, if most entries are forgotten
 	rejected       int // proposals that the checker refused
 }
 
 func (x tally) String() string {
-	return fmt.Sprintf("%d scripts (%d too large), %d predictable pairs beyond happens-before: fast %.3f, deep %.3f; %d proposals refused",
-		x.scripts, x.large, x.predictable, x.share(x.fast), x.share(x.deep), x.rejected)
+	return fmt.Sprintf("%d scripts (%d too large), %d predictable pairs beyond happens-before: fast %.3f, deep %.3f, in chapters %.3f; %d proposals refused",
+		x.scripts, x.large, x.predictable, x.share(x.fast), x.share(x.deep), x.share(x.chapters), x.rejected)
 }
 
 func (x tally) share(n int) float64 { return float64(n) / float64(max(1, x.predictable)) }
@@ -83,9 +84,10 @@ func (x *tally) run(t *testing.T, text string) {
 	}
 	x.predictable += want
 	x.accepts(t, src, all)
-	for _, level := range []Level{Fast, Deep} {
+	for _, o := range []Options{{Level: Fast}, {Level: Deep}, {Level: Fast, entries: 20}} {
+		level := o.Level
 		rejected = func(*quest, error) { x.rejected++ }
-		r, err := Run(src, nil, nil, Options{Level: level})
+		r, err := Run(src, nil, nil, o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -103,9 +105,12 @@ func (x *tally) run(t *testing.T, text string) {
 				found++
 			}
 		}
-		if level == Fast {
+		switch {
+		case o.entries > 0:
+			x.chapters += found
+		case level == Fast:
 			x.fast += found
-		} else {
+		default:
 			x.deep += found
 		}
 	}

@@ -26,7 +26,7 @@ func (p *predictor) report() (*Report, error) {
 			sum.Tried++
 		}
 		if q.found == nil {
-			if predicted && (q.cut || q.undecided || q.beyond(p.c.horizon)) {
+			if predicted && (q.cut || q.undecided || !q.tried && !p.reaches(q)) {
 				sum.Undecided++
 			}
 			if q.race != nil {
@@ -58,24 +58,12 @@ func (p *predictor) report() (*Report, error) {
 // notAdjacent says why an observed race has no witness.
 func (p *predictor) notAdjacent(q *quest) string {
 	switch {
-	case q.cut || q.beyond(p.c.horizon):
+	case q.cut || !q.tried && !p.reaches(q):
 		return "Whether another schedule brings the two together was not decided."
 	case q.proposed != nil:
 		return "No schedule was found in which both are next at once, yet nothing orders them."
 	}
 	return "In every schedule that keeps the recorded order of synchronization, something between the two keeps them apart in time, yet nothing orders them."
-}
-
-// beyond reports whether all attempts lie where the recording was not kept.
-func (q *quest) beyond(horizon uint64) bool {
-	for _, a := range q.attempts {
-		for i := range a.events {
-			if a.events[i].pos < horizon {
-				return false
-			}
-		}
-	}
-	return true
 }
 
 func (p *predictor) race(q *quest, steps *finding.Steps) finding.Race {

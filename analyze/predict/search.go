@@ -143,7 +143,7 @@ func (p *predictor) thingAt(t *thing, key objectKey, base uint64) {
 		return
 	}
 	if key.kind >= aOnce {
-		t.ready = s.done != 0 && p.c.entries.at(s.done).pos < base
+		t.ready = p.c.before(s.done, base)
 		return
 	}
 	o := &p.c.objects[s.id]
@@ -156,10 +156,10 @@ func (p *predictor) thingAt(t *thing, key objectKey, base uint64) {
 		for k := got; k < sent; k++ {
 			t.queue = append(t.queue, -2-int32(k))
 		}
-		t.closed = o.close != 0 && p.c.entries.at(o.close).pos < base
+		t.closed = p.c.before(o.close, base)
 	}
-	if before > 0 && key.kind == aGroup {
-		t.count = o.count[before-1]
+	if key.kind == aGroup {
+		t.count, _ = o.countAt(before)
 	}
 }
 

@@ -67,6 +67,8 @@ type object struct {
 	unseen bool
 	count  []int64 // WaitGroup: the counter after each of ops
 	round  []int32 // WaitGroup: how often the counter had come back to zero before each of ops
+	count0 int64   // the same of the last that has been forgotten
+	round0 int32
 }
 
 // parked is a goroutine that has done all before the event index and waits.
@@ -91,9 +93,27 @@ type trace struct {
 	starts  []int32 // by goroutine: the entry of its go statement; 0: none
 	objects []object
 	racy    []int32 // the entries that are racy
+	most    int     // entries that are kept
+	start   uint64  // position from which on all are kept
+	// racyBefore is the number of racy entries that have been forgotten.
+	racyBefore int
 	// uncounted is set if Adds were not recorded, which shows in counters of
 	// WaitGroups that become negative. Then a Wait needs all earlier Dones.
 	uncounted bool
+}
+
+// countAt returns a WaitGroup's counter before its operation number i, and the
+// round of the operation before that.
+func (o *object) countAt(i int) (count int64, round int32) {
+	if i == 0 {
+		return o.count0, o.round0
+	}
+	return o.count[i-1], o.round[i-1]
+}
+
+// before reports whether there is such an entry, and before a position.
+func (t *trace) before(i int32, pos uint64) bool {
+	return i == forgotten || i > 0 && t.entries.at(i).pos < pos
 }
 
 // at returns the number of entries of goroutine g with a smaller index, or
@@ -164,7 +184,7 @@ func newClosure(t *trace) *closure {
 func (c *closure) run(base uint64, targets, further []target) bool {
 	for {
 		c.reset(base, targets)
-		if c.racy = c.since(c.trace.racy, base); c.racy > 0 && c.strict {
+		if c.racy = c.racyBefore + c.since(c.trace.racy, base); c.racy > 0 && c.strict {
 			return false
 		}
 		for _, t := range targets {
@@ -434,7 +454,7 @@ func (c *closure) mendChannel(o *object) {
 			c.take(r)
 		}
 	}
-	closed := o.close != 0 && c.entries.at(o.close).pos < c.base
+	closed := c.before(o.close, c.base)
 	for _, x := range o.ops[from:] {
 		if c.steps++; c.failed || c.steps > c.limit {
 			break
@@ -497,10 +517,7 @@ func (c *closure) mendChannel(o *object) {
 // mendGroup: the counter is never negative, and zero where Wait returns.
 func (c *closure) mendGroup(o *object) {
 	from := c.since(o.ops, c.base)
-	var count int64
-	if from > 0 {
-		count = o.count[from-1]
-	}
+	count, _ := o.countAt(from)
 	for i, x := range o.ops[from:] {
 		if c.steps++; c.failed || c.steps > c.limit {
 			return
@@ -542,8 +559,8 @@ func (c *closure) evenOut(o *object, from, i int) {
 				sum += c.entries.at(y).n
 			}
 		}
-		if j == from && from > 0 && o.round[from-1] == round {
-			sum += o.count[from-1]
+		if count, last := o.countAt(from); j == from && last == round {
+			sum += count
 		}
 		if sum != 0 || c.uncounted {
 			for _, y := range o.ops[j:k] {
@@ -614,8 +631,10 @@ func (c *closure) shows(goal witness.Goal, targets []target) bool {
 		return false
 	}
 	e := c.entries.at(own[n])
+	o := &c.objects[e.obj]
 	count, locked := e.n, 0
-	for _, i := range c.objects[e.obj].ops {
+	count += o.count0
+	for _, i := range o.ops {
 		c.steps++
 		x := c.entries.at(i)
 		if !c.has(i) {
