@@ -45,13 +45,13 @@ func renamed(text, suffix string) string {
 }
 
 // foundIn returns what is predicted in a script, and how much is left undecided.
-func foundIn(t *testing.T, text string, entries int) (found []string, undecided int) {
+func foundIn(t *testing.T, text string, level Level, entries int) (found []string, undecided int) {
 	t.Helper()
 	src, err := script.Parse(strings.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := Run(src, nil, nil, Options{Level: Fast, entries: entries})
+	r, err := Run(src, nil, nil, Options{Level: level, entries: entries})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,27 +73,40 @@ func TestChapters(t *testing.T) {
 	if err != nil || len(files) < 10 {
 		t.Fatal(files, err)
 	}
-	var all strings.Builder
-	for round := range 20 {
-		for i, file := range files {
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
+	rounds := func(n int) string {
+		var all strings.Builder
+		for round := range n {
+			for i, file := range files {
+				text, err := os.ReadFile(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				all.WriteString(renamed(string(text), fmt.Sprintf("_%d_%d", round, i)))
 			}
-			all.WriteString(renamed(string(text), fmt.Sprintf("_%d_%d", round, i)))
 		}
+		return all.String()
 	}
-	want, undecided := foundIn(t, all.String(), 0)
+	all := rounds(20)
+	want, undecided := foundIn(t, all, Fast, 0)
 	if len(want) < 100 || undecided != 0 {
 		t.Fatalf("in one chapter %d are found, %d undecided", len(want), undecided)
 	}
 	for _, entries := range []int{300, 500, 1000} {
-		got, undecided := foundIn(t, all.String(), entries)
+		got, undecided := foundIn(t, all, Fast, entries)
 		missing := slices.DeleteFunc(slices.Clone(want), func(s string) bool { return slices.Contains(got, s) })
 		more := slices.DeleteFunc(slices.Clone(got), func(s string) bool { return slices.Contains(want, s) })
 		t.Logf("%d entries a chapter: %d of %d found, %d undecided", entries, len(got), len(want), undecided)
 		if len(missing) > 0 || len(more) > 0 || undecided > 0 {
 			t.Errorf("%d entries a chapter: %d undecided, missing %q, more %q", entries, undecided, missing, more)
+		}
+	}
+	// A deep search in the last chapter finds what a fast one does in all.
+	all = rounds(3)
+	want, _ = foundIn(t, all, Fast, 0)
+	got, _ := foundIn(t, all, Deep, 100)
+	for _, s := range want {
+		if !slices.Contains(got, s) {
+			t.Errorf("a deep search misses %q", s)
 		}
 	}
 }
