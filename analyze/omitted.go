@@ -40,6 +40,7 @@ func (m *omitted) add(o *finding.Omitted) {
 	m.rest.Observed += max(0, rest.Observed)
 	m.rest.Occurrences += rest.Occurrences
 	m.rest.Findings += max(0, rest.Findings)
+	m.rest.Schedules += rest.Schedules
 }
 
 // result is what is still left out of a result made of a number of inputs.
@@ -67,7 +68,7 @@ func (m *omitted) result(inputs int, shown *finding.Result) *finding.Omitted {
 			sum.Observed++
 		}
 	}
-	if sum.Races == 0 && sum.Findings == 0 {
+	if sum.Races == 0 && sum.Findings == 0 && sum.Schedules == 0 {
 		return nil
 	}
 	if inputs > 1 {

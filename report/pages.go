@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/hindsight-go/hindsight/analyze/finding"
 )
@@ -64,22 +65,47 @@ func fit(r *finding.Result, from, most position, number int, o Options) ([]byte,
 		max(0, min(most.races, len(r.Races)-from.races)),
 		max(0, min(most.findings, len(r.Findings)-from.findings)),
 	}
+	schedules := len(r.Runs) // of so many the page tells all that is known of goroutines
 	for {
 		var b bytes.Buffer
-		if err := pageTemplate.ExecuteTemplate(&b, "page", newPage(part(r, from, n, number))); err != nil {
+		if err := pageTemplate.ExecuteTemplate(&b, "page", newPage(part(brief(r, schedules), from, n, number))); err != nil {
 			return nil, n, err
 		}
 		size, limit := int64(b.Len()), o.maxBytes()
-		if size <= limit || n == (position{}) {
+		told := slices.ContainsFunc(r.Runs[:schedules], func(run finding.Run) bool { return run.Scheduling != nil })
+		if size <= limit || n == (position{}) && !told {
 			return b.Bytes(), n, nil
 		}
 		// What remains is about proportional to the number of entries.
-		if n.races > 0 {
+		if told {
+			schedules = min(schedules-1, int(int64(schedules)*limit/size))
+		} else if n.races > 0 {
 			n.races = min(n.races-1, int(int64(n.races)*limit/size))
 		} else {
 			n.findings = min(n.findings-1, int(int64(n.findings)*limit/size))
 		}
 	}
+}
+
+// brief returns r with all that is known of goroutines for the first runs only.
+func brief(r *finding.Result, schedules int) *finding.Result {
+	if schedules == len(r.Runs) {
+		return r
+	}
+	cut := *r
+	cut.Runs = slices.Clone(r.Runs)
+	o := finding.Omitted{Named: []finding.OmittedRace{}}
+	if r.Omitted != nil {
+		o = *r.Omitted
+	}
+	for i := range cut.Runs[schedules:] {
+		if run := &cut.Runs[schedules+i]; run.Scheduling != nil {
+			run.Scheduling = run.Scheduling.Brief()
+			o.Schedules++
+		}
+	}
+	cut.Omitted = &o
+	return &cut
 }
 
 // maxNamed is how many of what was left out a page names.

@@ -112,6 +112,30 @@ func TestScheduledVerdict(t *testing.T) {
 	}
 }
 
+// TestScheduledSize makes sure that a page of many traces keeps to its limit, and
+// says what it leaves out.
+func TestScheduledSize(t *testing.T) {
+	r := scheduled()
+	for range 200 {
+		r.Runs = append(r.Runs, scheduled().Runs[0])
+	}
+	const limit = 1 << 20
+	page := renderAs(t, report.HTML, r, report.Options{MaxBytes: limit})
+	if len(page) > limit || len(page) < limit/4 {
+		t.Errorf("the page has %d bytes of %d", len(page), limit)
+	}
+	if !bytes.Contains(page, []byte("the goroutines of 1")) || !bytes.Contains(page, []byte("51c0ffee0052")) {
+		t.Error("the page does not say what it leaves out, or leaves out the finding")
+	}
+	back, err := report.ReadHTML(bytes.NewReader(page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(back.Runs) != 201 || back.Runs[200].Scheduling == nil || back.Runs[200].Scheduling.Left.Blocked == 0 {
+		t.Errorf("%d runs, the last of which has %+v", len(back.Runs), back.Runs[len(back.Runs)-1].Scheduling)
+	}
+}
+
 // TestScheduledRedaction makes sure that a page of a plain trace names files so that
 // people find them, and folders nowhere.
 func TestScheduledRedaction(t *testing.T) {

@@ -324,9 +324,20 @@ func omittedText(o *finding.Omitted) string {
 	if o.Findings > 0 {
 		parts = append(parts, count(o.Findings, "other finding"))
 	}
-	what := strings.Join(parts, " and ")
-	if o.Part > 0 {
-		return fmt.Sprintf("This is part %d of the report; %s are on the other parts.", o.Part, what)
+	var goroutines string
+	if o.Schedules > 0 {
+		goroutines = "the goroutines of " + count(o.Schedules, "process")
 	}
+	if o.Part > 0 {
+		text := fmt.Sprintf("This is part %d of the report; %s are on the other parts.", o.Part, strings.Join(parts, " and "))
+		if goroutines != "" {
+			text += " Left out of all of them: " + goroutines + "."
+		}
+		return text
+	}
+	if goroutines != "" {
+		parts = append(parts, goroutines)
+	}
+	what := strings.Join(parts, " and ")
 	return "Left out of this page for its size: " + what + ". For all of them: hindsight analyze --split --output=all.html TRACE, or --max-size=0; the JSON form is never cut."
 }

@@ -246,9 +246,10 @@ type Omitted struct {
 	Observed    int           `json:"observed"` // of these races
 	Occurrences uint64        `json:"occurrences"`
 	Findings    int           `json:"findings"`
-	Named       []OmittedRace `json:"named"`            // the first of them
-	Before      int           `json:"before,omitempty"` // of the races, those on earlier parts of the page
-	Part        int           `json:"part,omitempty"`   // number of the part, if there are several
+	Schedules   int           `json:"schedules,omitempty"` // processes of whose goroutines only the numbers are there
+	Named       []OmittedRace `json:"named"`               // the first of them
+	Before      int           `json:"before,omitempty"`    // of the races, those on earlier parts of the page
+	Part        int           `json:"part,omitempty"`      // number of the part, if there are several
 }
 
 // OmittedRace names a race, or a finding, that a page left out.

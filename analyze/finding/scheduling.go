@@ -26,6 +26,19 @@ type Scheduling struct {
 	Left SchedulingLeft `json:"left"`
 }
 
+// Brief is what is left of it where there is no room: its numbers.
+func (s *Scheduling) Brief() *Scheduling {
+	b := *s
+	b.Tree, b.Blocked, b.WaitsFor, b.Cycles = []Branch{}, []Blocked{}, []WaitsFor{}, []Cycle{}
+	b.Waits, b.Places, b.Convoys = []Wait{}, []Place{}, []Convoy{}
+	b.Left.Branches += len(s.Tree)
+	b.Left.Blocked += len(s.Blocked)
+	b.Left.Waits += uint64(len(s.Waits))
+	b.Left.Places += len(s.Places)
+	b.Left.Convoys += len(s.Convoys)
+	return &b
+}
+
 // States counts the program's goroutines by what they are doing.
 type States struct {
 	Running  int `json:"running"`

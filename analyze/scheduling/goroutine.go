@@ -121,7 +121,7 @@ func (b *Observer) create(ev *trace.Event, st *trace.StateTransition, id trace.G
 		o.event, parent.moved = parent.next(), b.now
 		g.origins = append(g.origins, o)
 		g.origins = append(g.origins, parent.origins[:min(len(parent.origins), maxOrigins-1)]...)
-		b.record(parent, o.event, "go", "go "+g.name(), stack, g.chosen || parent.chosen)
+		b.record(parent, o.event, "go", b.label("go", g), stack, g.chosen || parent.chosen)
 		if b.graph != nil {
 			b.graph.start(parent, o.event, g)
 		}

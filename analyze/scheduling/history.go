@@ -56,6 +56,14 @@ func (b *Observer) record(g *goroutine, index uint64, op, label string, stack st
 	}
 }
 
+// label says what an event does to another goroutine, if there is a graph to say it.
+func (b *Observer) label(verb string, g *goroutine) string {
+	if b.graph == nil {
+		return ""
+	}
+	return verb + " " + g.name()
+}
+
 // node makes a node of an event.
 func (b *Observer) node(g trace.GoID, index uint64, op, label string, stack stackID) finding.Node {
 	n := finding.Node{Goroutine: goName(g), Event: index, Op: op, Label: label}

@@ -196,6 +196,35 @@ func TestDeadlock(t *testing.T) {
 	})
 }
 
+// TestCycle has waits that have ended before to tell who waits for whom.
+func TestCycle(t *testing.T) {
+	programs(t, "pingpong", func(t *testing.T, s *finding.Scheduling, found []finding.Finding) {
+		first, second := line(t, "pingpong", "// the first of the cycle"), line(t, "pingpong", "// the second of the cycle")
+		same(t, "findings", brief(found), []string{fmt.Sprintf("HB053 note 1 block-recv:%d block-recv:%d", first, second)})
+		if len(s.Cycles) != 1 || len(s.Cycles[0].Goroutines) != 2 || s.Cycles[0].All {
+			t.Fatalf("%+v", s.Cycles)
+		}
+		var woke []string
+		for _, e := range s.WaitsFor {
+			if e.To >= 0 {
+				woke = append(woke, fmt.Sprintf("%d %s %d, %d times", s.Blocked[e.From].Site.Line, e.Why, s.Blocked[e.To].Site.Line, e.Count))
+			}
+		}
+		slices.Sort(woke)
+		same(t, "wait-for graph", woke, []string{fmt.Sprintf("%d woke %d, 3 times", first, second), fmt.Sprintf("%d woke %d, 3 times", second, first)})
+		// Each ended waits of the other, the longest of which are told.
+		ended := map[string]int{}
+		for _, w := range s.Waits {
+			if w.Site.Line == first || w.Site.Line == second {
+				ended[w.Goroutine+" by "+w.By]++
+			}
+		}
+		if len(ended) != 2 {
+			t.Errorf("who ended what: %v", ended)
+		}
+	})
+}
+
 func TestConvoy(t *testing.T) {
 	programs(t, "convoy", func(t *testing.T, s *finding.Scheduling, found []finding.Finding) {
 		lock, channel := line(t, "convoy", "// the convoy of a lock"), line(t, "convoy", "// the convoy of a channel")
@@ -287,7 +316,7 @@ func TestFilters(t *testing.T) {
 
 // TestDeterministic makes sure that a trace gives the same result always.
 func TestDeterministic(t *testing.T) {
-	for _, program := range []string{"leak", "deadlock", "convoy"} {
+	for _, program := range []string{"leak", "deadlock", "convoy", "pingpong"} {
 		data := record(t, program, "local")
 		var want []byte
 		for range 5 {

@@ -245,7 +245,7 @@ func (b *Observer) wake(ev *trace.Event, g *goroutine) {
 	var woke uint64
 	if by != nil {
 		woke = by.next()
-		b.record(by, woke, "wake", "wake "+g.name(), stack, by.chosen || g.chosen)
+		b.record(by, woke, "wake", b.label("wake", g), stack, by.chosen || g.chosen)
 	}
 	goesOn := g.next()
 	b.record(g, goesOn, "woken", "woken", w.stack, g.chosen || by != nil && by.chosen)
