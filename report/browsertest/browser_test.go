@@ -54,9 +54,12 @@ func TestMain(m *testing.M) {
 }
 
 // sample is the result behind the golden files of package report.
-func sample(t *testing.T) *finding.Result {
+func sample(t *testing.T) *finding.Result { return saved(t, "races") }
+
+// saved reads one of its golden files.
+func saved(t *testing.T, name string) *finding.Result {
 	t.Helper()
-	f, err := os.Open("../testdata/races.json")
+	f, err := os.Open("../testdata/" + name + ".json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -269,7 +272,7 @@ func TestSilent(t *testing.T) {
 	empty.Races, empty.Findings, empty.Verdict = nil, nil, finding.None
 	lossy := sample(t)
 	lossy.Coverage = finding.Coverage{Truncated: true, LostSync: 3, NotInstrumented: []string{"a.org/b"}}
-	for name, r := range map[string]*finding.Result{"races": sample(t), "empty": empty, "lossy": lossy} {
+	for name, r := range map[string]*finding.Result{"races": sample(t), "empty": empty, "lossy": lossy, "plain": saved(t, "plain")} {
 		for _, mode := range []string{"light", "dark"} {
 			p := open(t, write(t, r), scheme(mode), size(1180, 900))
 			p.check(name, `document.querySelector("h1").textContent.length > 10`)
@@ -283,6 +286,7 @@ func TestSilent(t *testing.T) {
 func TestContrast(t *testing.T) {
 	r := sample(t)
 	r.Coverage.Complete, r.Coverage.LostRecords = false, 3
+	r.Runs = append(r.Runs, saved(t, "plain").Runs...)
 	for _, mode := range []string{"light", "dark"} {
 		p := open(t, write(t, r), scheme(mode), size(1180, 900))
 		for _, low := range eval[[]string](p, `(() => {
@@ -458,6 +462,9 @@ func TestNarrow(t *testing.T) {
 	p.check("keys", `[...document.querySelectorAll("button")].every((b) => !b.checkVisibility() || b.innerText.trim())`)
 	p.check("narrow", `document.documentElement.scrollWidth <= 360`, `document.querySelector("h1").getBoundingClientRect().right <= 360`)
 	p.shot("narrow")
+	p = open(t, write(t, saved(t, "plain")), size(360, 780))
+	p.check("narrow, goroutines", `document.documentElement.scrollWidth <= 360`)
+	p.shot("narrow-plain")
 	p = open(t, write(t, sample(t)), size(1920, 1080))
 	p.check("wide", `document.documentElement.scrollWidth <= 1920`)
 }
