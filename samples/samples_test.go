@@ -82,8 +82,8 @@ type expectation struct {
 	sites  [2]site
 	// predicted: not in this schedule. Without sites, the object is a rule.
 	predicted bool
-	// waits: no race, but a finding of the rule that is the object, at these lines.
-	waits []site
+	// finding: no race, but a finding of the rule that is the object, at these lines.
+	finding []site
 }
 
 func (e expectation) String() string {
@@ -136,7 +136,7 @@ func expected(t *testing.T, file string) ([]expectation, bool) {
 			words := strings.Fields(string(line[1]))[1:]
 			e.object = words[0]
 			for _, w := range words[1:] {
-				e.waits = append(e.waits, parseSite(t, w))
+				e.finding = append(e.finding, parseSite(t, w))
 			}
 			all = append(all, e)
 		case string(line[1]) != "none" || len(lines) > 1:
@@ -181,8 +181,8 @@ func TestSamples(t *testing.T) {
 				return
 			}
 			result := record(t, name)
-			if len(want) > 0 && want[0].waits != nil {
-				checkWaits(t, result, want)
+			if len(want) > 0 && want[0].finding != nil {
+				checkFindings(t, result, want)
 				return
 			}
 			checkRaces(t, result, want)
@@ -193,20 +193,20 @@ func TestSamples(t *testing.T) {
 	}
 }
 
-// checkWaits expects findings of goroutines that wait, and nothing else.
-func checkWaits(t *testing.T, result *finding.Result, want []expectation) {
+// checkFindings expects findings, and nothing else.
+func checkFindings(t *testing.T, result *finding.Result, want []expectation) {
 	t.Helper()
 	checkRaces(t, result, nil)
 	for _, e := range want {
-		if !slices.ContainsFunc(result.Findings, func(f finding.Finding) bool { return f.Rule == e.object && at(f.Events, e.waits) }) {
-			t.Errorf("no %s at %v", e.object, e.waits)
+		if !slices.ContainsFunc(result.Findings, func(f finding.Finding) bool { return f.Rule == e.object && at(f.Events, e.finding) }) {
+			t.Errorf("no %s at %v", e.object, e.finding)
 		}
 	}
 	if len(result.Findings) != len(want) {
 		t.Errorf("%d findings, want %d: %+v", len(result.Findings), len(want), result.Findings)
 	}
 	verdict := finding.None
-	if want[0].object == "HB050" {
+	if want[0].object != "HB051" {
 		verdict = finding.Findings
 	}
 	if result.Verdict != verdict {
