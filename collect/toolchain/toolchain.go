@@ -109,6 +109,9 @@ func prepare(o Options, anywhere bool) (*command, error) {
 			return nil, &UsageError{"-" + name + " cannot be combined with recording: both use the compiler's instrumentation"}
 		}
 	}
+	if w, ok := c.last("buildmode"); ok && !slices.Contains([]string{"default", "exe", "pie"}, w.value) {
+		return nil, &UsageError{"-buildmode=" + w.value + " cannot be recorded: only programs can, whose beginning, end and code are all known (exe, pie)"}
+	}
 	if _, ok := c.env.last("race"); ok {
 		c.ours = append(c.ours, "-race=false")
 	}

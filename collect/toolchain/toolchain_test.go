@@ -334,7 +334,7 @@ func TestConflicts(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{
-		{"-overlay=user.json"}, {"-msan"}, {"-asan"}, {"-cover", "-covermode=set"}, {"-toolexec='x"},
+		{"-overlay=user.json"}, {"-msan"}, {"-asan"}, {"-buildmode=c-shared"}, {"-buildmode=plugin"}, {"-cover", "-covermode=set"}, {"-toolexec='x"},
 	} {
 		var mistake *UsageError
 		if _, err := Build(Options{Args: args, Stdout: io.Discard, Stderr: io.Discard}); !errors.As(err, &mistake) {

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/hindsight-go/hindsight/analyze/finding"
+)
+
+// TestDeath analyzes what is left of programs that die, or do what recorders
+// are bad at. TestUnnoticed, TestWindows and TestSlow have further cases.
+func TestDeath(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds an instrumented program")
+	}
+	if runtime.GOOS != "linux" {
+		t.Skip("programs record on linux")
+	}
+	dir := t.TempDir()
+	build := func(t *testing.T, name string) string {
+		bin := filepath.Join(dir, name)
+		var stderr bytes.Buffer
+		if code := run([]string{"build", "-o", bin, "./testdata/" + name}, nil, &stderr, &stderr); code != 0 {
+			t.Fatalf("build: %d\n%s", code, &stderr)
+		}
+		return bin
+	}
+	bin := build(t, "death")
+	tests := []struct {
+		name, command string
+		status        int
+		stderr        string
+		want          int // exit status of analyze
+	}{
+		{"memory", "ulimit -v 4000000; exec " + bin + " memory", 2, "out of memory", exitFound},
+		{"threads", bin + " threads", 0, "", exitFound},
+		{"annotated", bin + " annotated", 0, "", exitFound},
+	}
+	if _, err := exec.LookPath("gcc"); err == nil {
+		bin := build(t, "threads")
+		// The race detector's annotations of calls of C order these.
+		tests = append(tests, tests[1])
+		last := &tests[len(tests)-1]
+		last.name, last.command, last.want = "C", bin, exitClean
+	} else if os.Getenv("CI") != "" {
+		t.Error(err)
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			trace := filepath.Join(t.TempDir(), "x.trace")
+			cmd := exec.Command("/bin/sh", "-c", test.command)
+			cmd.Env = append(os.Environ(), "HINDSIGHT="+trace)
+			out, err := cmd.CombinedOutput()
+			var exit *exec.ExitError
+			if err != nil && !errors.As(err, &exit) {
+				t.Fatal(err)
+			}
+			if status := cmd.ProcessState.ExitCode(); status != test.status || !strings.Contains(string(out), test.stderr) {
+				t.Errorf("exit %d\n%.3000s", status, out)
+			}
+			var result, notes bytes.Buffer
+			if code := run([]string{"analyze", "--predict=off", "--format=json", trace}, nil, &result, &notes); code != test.want {
+				t.Fatalf("exit %d\n%s%s", code, &result, &notes)
+			}
+			var r finding.Result
+			if err := json.Unmarshal(result.Bytes(), &r); err != nil {
+				t.Fatal(err)
+			}
+			for _, race := range r.Races {
+				if race.Object.Name != "main.x" {
+					t.Errorf("a race on %s", race.Object.Name)
+				}
+			}
+			if !r.Coverage.Complete && test.status == 0 {
+				t.Errorf("coverage: %+v", r.Coverage)
+			}
+		})
+	}
+}

@@ -1,0 +1,64 @@
+// Death does things that a recorder must survive, or whose end it must. What it
+// races on is main.x, and nothing else.
+package main
+
+import (
+	"os"
+	"runtime"
+	"sync"
+)
+
+var x int
+
+func main() {
+	cases[os.Args[1]]()
+}
+
+var cases = map[string]func(){
+	"memory": func() {
+		race()
+		var keep [][]byte
+		for {
+			keep = append(keep, make([]byte, 1<<20))
+			clear(keep[len(keep)-1])
+		}
+	},
+	"threads": threads,
+	"annotated": func() {
+		race()
+		annotated()
+	},
+}
+
+// race writes to x without order.
+func race() {
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			x++
+		}()
+	}
+	wg.Wait()
+}
+
+// threads has goroutines that own threads, some of which end with their goroutine.
+func threads() {
+	var wg sync.WaitGroup
+	for i := range 20 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			runtime.LockOSThread()
+			x++
+			for range 10 {
+				runtime.Gosched()
+			}
+			if i%2 == 0 {
+				runtime.UnlockOSThread()
+			}
+		}()
+	}
+	wg.Wait()
+}
