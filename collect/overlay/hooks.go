@@ -7,7 +7,9 @@ import (
 	"go/parser"
 	"go/token"
 	"go/types"
+	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -39,7 +41,8 @@ func checkHooks(src string) error {
 }
 
 // declaredHooks gives the hooks that runtime/race.go and race0.go in src
-// declare: "name func(…) …", with the name that others link to.
+// declare: "name func(…) …", with the name that others link to; and "name in
+// assembly" of those functions of sync/atomic that only race_*.s has.
 func declaredHooks(src string) ([]string, error) {
 	dummy, err := functions(filepath.Join(src, "runtime", "race0.go"))
 	if err != nil {
@@ -61,9 +64,33 @@ func declaredHooks(src string) ([]string, error) {
 			list = append(list, f.String())
 		}
 	}
+	linked := make(map[string]bool)
+	for _, f := range real {
+		linked[f.linked] = true
+	}
+	assembly, err := filepath.Glob(filepath.Join(src, "runtime", "race_*.s"))
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range assembly {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range atomicText.FindAllSubmatch(text, -1) {
+			if name := "sync/atomic." + string(m[1]); !linked[name] {
+				list = append(list, name+inAssembly)
+			}
+		}
+	}
 	slices.Sort(list)
-	return list, nil
+	return slices.Compact(list), nil
 }
+
+const inAssembly = " in assembly"
+
+// atomicText finds functions of sync/atomic in assembly.
+var atomicText = regexp.MustCompile(`(?m)^TEXT\s+sync∕atomic·(\w+)`)
 
 // compilerHooks are the functions that the compiler inserts calls of.
 var compilerHooks = map[string]bool{

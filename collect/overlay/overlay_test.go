@@ -51,7 +51,7 @@ func TestRecorderHasEveryHook(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, f := range list {
-			declared = append(declared, f.String())
+			declared = append(declared, f.String(), f.linked+inAssembly)
 		}
 	}
 	for hook := range strings.SplitSeq(strings.TrimSpace(hooks), "\n") {
@@ -71,20 +71,25 @@ func TestUnknownVersions(t *testing.T) {
 }
 
 func TestChangedHooks(t *testing.T) {
-	root := t.TempDir()
-	for _, name := range []string{"race.go", "race0.go"} {
-		data, err := os.ReadFile(filepath.Join(goroot(t), "src", "runtime", name))
-		if err != nil {
-			t.Fatal(err)
+	for _, test := range []struct{ old, new, told string }{
+		{"func racefingo()", "func racefinstop()", "racefinstop"},
+		{"sync∕atomic·AddUintptr(", "sync∕atomic·AddFloat64(", "sync/atomic.AddFloat64 in assembly"},
+	} {
+		root := t.TempDir()
+		for _, name := range []string{"race.go", "race0.go", "race_amd64.s"} {
+			data, err := os.ReadFile(filepath.Join(goroot(t), "src", "runtime", name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := strings.Replace(string(data), test.old, test.new, 1)
+			if err := writeFile(filepath.Join(root, "src", "runtime", name), []byte(text)); err != nil {
+				t.Fatal(err)
+			}
 		}
-		text := strings.Replace(string(data), "func racefingo()", "func racefinstop()", 1)
-		if err := writeFile(filepath.Join(root, "src", "runtime", name), []byte(text)); err != nil {
-			t.Fatal(err)
+		_, err := Make(root, "go1.26.1", "linux", "amd64", t.TempDir())
+		if err == nil || !strings.Contains(err.Error(), test.told) {
+			t.Error(err)
 		}
-	}
-	_, err := Make(root, "go1.26.1", "linux", "amd64", t.TempDir())
-	if err == nil || !strings.Contains(err.Error(), "racefinstop") {
-		t.Error(err)
 	}
 }
 
