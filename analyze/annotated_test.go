@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"runtime/trace"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/hindsight-go/hindsight/analyze"
 	"github.com/hindsight-go/hindsight/analyze/finding"
@@ -75,6 +77,13 @@ func inTurn(fs ...func()) {
 		go func() { defer close(done); f() }()
 		<-done
 	}
+}
+
+// collectOnly has no garbage collected but by runtime.GC.
+func collectOnly(t *testing.T) {
+	percent := debug.SetGCPercent(-1)
+	t.Cleanup(func() { debug.SetGCPercent(percent) })
+	runtime.GC() // one that goes on ends before it
 }
 
 func hold(l sync.Locker) {
@@ -238,6 +247,7 @@ var global entry
 
 // Memory may be used again after a collection, but that of variables with a name.
 func TestAnnotatedCollection(t *testing.T) {
+	collectOnly(t)
 	e := new(entry)
 	collect.Name(&global, "global")
 	r := annotated(t, func() {
@@ -266,6 +276,7 @@ func TestAnnotatedCollection(t *testing.T) {
 
 // A life of an object has nothing to do with the one before.
 func TestAnnotatedLives(t *testing.T) {
+	collectOnly(t)
 	e := new(entry)
 	use := func() { collect.Alloc(e); collect.Write(e); collect.Free(e) }
 	if got := found(annotated(t, func() { inTurn(use, use) })); got != nil {
@@ -324,6 +335,7 @@ func TestAnnotatedForeign(t *testing.T) {
 
 // What is dumped has the same races.
 func TestAnnotatedDump(t *testing.T) {
+	collectOnly(t)
 	var b bytes.Buffer
 	if err := collect.Start(&b); err != nil {
 		t.Fatal(err)
@@ -415,7 +427,7 @@ func TestAnnotatedConcurrency(t *testing.T) {
 
 // A flight recorder begins anywhere.
 func TestAnnotatedFlight(t *testing.T) {
-	var f collect.Flight
+	f := collect.Flight{MinAge: time.Hour}
 	if err := f.Start(); err != nil {
 		t.Fatal(err)
 	}
