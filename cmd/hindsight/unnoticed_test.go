@@ -56,6 +56,9 @@ func TestUnnoticed(t *testing.T) {
 			}
 			switch name {
 			case "return", "exit", "recover", "caught", "goroutines", "child", "descriptors", "allocations", "traced", "input":
+				if !strings.Contains(notes.String()+out.String(), "1 distinct data race") {
+					t.Errorf("not one race:\n%s%s", &out, &notes)
+				}
 				for _, loss := range []string{"Lost:", "breaks off", "left out"} {
 					if strings.Contains(out.String(), loss) {
 						t.Errorf("not complete:\n%s", &out)

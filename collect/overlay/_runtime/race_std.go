@@ -624,14 +624,20 @@ func trace_raceRead() []byte {
 			s.tail = nil
 		}
 		unlock(&s.lock)
+		// Who waits for the subscriber comes after what it has done with what it read.
 		if c.marker != nil {
+			racerelease(unsafe.Pointer(s))
 			semrelease(c.marker)
 			continue
 		}
 		if c.buf == nil {
+			racerelease(unsafe.Pointer(s))
 			semrelease(&s.done)
+			return nil
 		}
-		return c.buf
+		// The copy is made by a recorded goroutine, so that it is known to be
+		// a new object.
+		return append([]byte(nil), c.buf...)
 	}
 }
 
@@ -653,6 +659,7 @@ func raceTraceAdvance(stopTrace bool) {
 	if ok {
 		semrelease(&s.items)
 		semacquire(sema)
+		raceacquire(unsafe.Pointer(s))
 	}
 }
 
@@ -669,4 +676,5 @@ func trace_raceStop() {
 	traceAdvance(false)
 	raceteeend()
 	semacquire(&s.done)
+	raceacquire(unsafe.Pointer(s))
 }

@@ -98,6 +98,8 @@ var cases = map[string]func(){
 		fmt.Println(trace.Start(&b))
 		trace.Log(context.Background(), "category", "message")
 		trace.Stop()
+		trace.Start(io.Discard)
+		trace.Stop()
 		fmt.Println(bytes.HasPrefix(b.Bytes(), []byte("go 1.")), bytes.Contains(b.Bytes(), []byte("message")))
 	},
 	"input": func() { b, err := io.ReadAll(os.Stdin); fmt.Println(len(b), err) },

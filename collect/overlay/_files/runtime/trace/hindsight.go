@@ -14,9 +14,10 @@ import _ "unsafe" // for linkname
 // when nothing records.
 
 // raceTeed tells which of the two the running trace is. It is written with
-// tracing locked, while no reader runs.
+// tracing locked, while no reader runs; that is nothing that a recording knows.
 var raceTeed bool
 
+//go:norace
 func raceStart(start func() error) error {
 	raceTeed = runtime_raceStart()
 	if raceTeed {
@@ -25,6 +26,7 @@ func raceStart(start func() error) error {
 	return start()
 }
 
+//go:norace
 func raceRead(read func() []byte) []byte {
 	if raceTeed {
 		return runtime_raceRead()
@@ -32,6 +34,7 @@ func raceRead(read func() []byte) []byte {
 	return read()
 }
 
+//go:norace
 func raceStop(stop func()) {
 	if raceTeed {
 		runtime_raceStop()
