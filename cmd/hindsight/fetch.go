@@ -375,7 +375,7 @@ func refused(where string, r *http.Response) error {
 		return fmt.Errorf("%s refuses (%s): give what it asks for, such as --header 'Authorization: Bearer TOKEN', or --cert and --key", where, says)
 	case r.StatusCode == http.StatusConflict, r.StatusCode == http.StatusTooManyRequests:
 		return fmt.Errorf("%s is busy (%s): it makes one recording at a time; try again later", where, says)
-	case r.StatusCode >= 500:
+	case r.StatusCode >= 500 && r.StatusCode != http.StatusNotImplemented:
 		return fmt.Errorf("%s failed (%s): if it records already, try again later; else its log may say why", where, says)
 	}
 	return fmt.Errorf("%s: %s", where, says)

@@ -79,7 +79,7 @@ func TestFleet(t *testing.T) {
 	}
 	for _, broken := range []bool{false, true} {
 		if broken {
-			for name, text := range map[string]string{"broken.trace": "go 1.26 trace\x00\x00\x00nothing", "empty": ""} {
+			for name, text := range map[string]string{"broken.trace": "\x7fELF\x02\x01", "empty": ""} {
 				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
 					t.Fatal(err)
 				}

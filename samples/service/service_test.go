@@ -59,7 +59,8 @@ func TestMain(m *testing.M) {
 // its address and process.
 func start(t *testing.T, name string, args ...string) (string, *os.Process) {
 	t.Helper()
-	cmd := exec.Command(filepath.Join(built, name), append(args, "-db="+filepath.Join(t.TempDir(), "shop.db"))...)
+	cmd := exec.Command(filepath.Join(built, name), append(args, "-db="+filepath.Join(t.TempDir(), private))...)
+	cmd.Env = append(os.Environ(), "SHOP_KEY="+private)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -93,7 +94,7 @@ func load(t *testing.T, address string) (served *atomic.Int64, stop func()) {
 				var response *http.Response
 				var err error
 				if i%4 == 0 {
-					response, err = client.Post(address+"/orders?item=tea&price=3", "", nil)
+					response, err = client.Post(address+"/orders?item="+private+"&price=3", "", nil)
 				} else {
 					response, err = client.Get(address + "/total")
 				}
@@ -114,6 +115,21 @@ func load(t *testing.T, address string) (served *atomic.Int64, stop func()) {
 	return served, func() {
 		ended.Store(true)
 		wg.Wait()
+	}
+}
+
+// private is what no trace may hold: it is in the service's arguments, its
+// environment and its requests.
+const private = "private-0f63c2"
+
+func checkPrivate(t *testing.T, trace string) {
+	t.Helper()
+	data, err := os.ReadFile(trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(data), "main.(*shop).add") || strings.Contains(string(data), private) {
+		t.Error("the trace holds what it should not, or not what it should")
 	}
 }
 
@@ -182,6 +198,7 @@ func TestWindow(t *testing.T) {
 	if found, others := planted(t, r); !found || len(others) > 0 || !r.Coverage.Instrumented || !r.Coverage.Complete {
 		t.Errorf("planted race %v, others %q, %+v", found, others, r.Coverage)
 	}
+	checkPrivate(t, trace)
 	html, err := os.ReadFile(page)
 	if err != nil || !strings.Contains(string(html), "stale") || !strings.Contains(string(html), "service.go") {
 		t.Errorf("the page does not show the mistake (%v)", err)
@@ -204,6 +221,7 @@ func TestFlight(t *testing.T) {
 	if found, others := planted(t, r); !found || len(others) > 0 || r.Coverage.Instrumented {
 		t.Errorf("planted race %v, others %q, %+v", found, others, r.Coverage)
 	}
+	checkPrivate(t, trace)
 	if text := hindsight(t, 66, "analyze", trace); !strings.Contains(text, "as far as recorded") {
 		t.Errorf("the report does not say how far it goes:\n%s", text)
 	}
