@@ -16,7 +16,9 @@ type Int64 struct{ v atomic.Int64 }
 // Load is as [atomic.Int64.Load].
 func (x *Int64) Load() int64 {
 	if !on() {
-		return x.v.Load()
+		v := x.v.Load()
+		late(unsafe.Pointer(x), 8, "Int64")
+		return v
 	}
 	return atomically(record.AtomicLoad, unsafe.Pointer(x), 8, "Int64", x.v.Load)
 }
@@ -33,7 +35,9 @@ func (x *Int64) Store(v int64) {
 // Add is as [atomic.Int64.Add].
 func (x *Int64) Add(delta int64) int64 {
 	if !on() {
-		return x.v.Add(delta)
+		v := x.v.Add(delta)
+		late(unsafe.Pointer(x), 8, "Int64")
+		return v
 	}
 	return atomically(record.AtomicRMW, unsafe.Pointer(x), 8, "Int64", func() int64 { return x.v.Add(delta) })
 }
@@ -41,7 +45,9 @@ func (x *Int64) Add(delta int64) int64 {
 // Swap is as [atomic.Int64.Swap].
 func (x *Int64) Swap(v int64) int64 {
 	if !on() {
-		return x.v.Swap(v)
+		r := x.v.Swap(v)
+		late(unsafe.Pointer(x), 8, "Int64")
+		return r
 	}
 	return atomically(record.AtomicRMW, unsafe.Pointer(x), 8, "Int64", func() int64 { return x.v.Swap(v) })
 }
@@ -49,7 +55,9 @@ func (x *Int64) Swap(v int64) int64 {
 // CompareAndSwap is as [atomic.Int64.CompareAndSwap].
 func (x *Int64) CompareAndSwap(old, v int64) bool {
 	if !on() {
-		return x.v.CompareAndSwap(old, v)
+		r := x.v.CompareAndSwap(old, v)
+		late(unsafe.Pointer(x), 8, "Int64")
+		return r
 	}
 	return swapping(unsafe.Pointer(x), 8, "Int64", func() bool { return x.v.CompareAndSwap(old, v) })
 }
@@ -60,7 +68,9 @@ type Bool struct{ v atomic.Bool }
 // Load is as [atomic.Bool.Load].
 func (x *Bool) Load() bool {
 	if !on() {
-		return x.v.Load()
+		v := x.v.Load()
+		late(unsafe.Pointer(x), 4, "Bool")
+		return v
 	}
 	return atomically(record.AtomicLoad, unsafe.Pointer(x), 4, "Bool", x.v.Load)
 }
@@ -77,7 +87,9 @@ func (x *Bool) Store(v bool) {
 // Swap is as [atomic.Bool.Swap].
 func (x *Bool) Swap(v bool) bool {
 	if !on() {
-		return x.v.Swap(v)
+		r := x.v.Swap(v)
+		late(unsafe.Pointer(x), 4, "Bool")
+		return r
 	}
 	return atomically(record.AtomicRMW, unsafe.Pointer(x), 4, "Bool", func() bool { return x.v.Swap(v) })
 }
@@ -85,7 +97,9 @@ func (x *Bool) Swap(v bool) bool {
 // CompareAndSwap is as [atomic.Bool.CompareAndSwap].
 func (x *Bool) CompareAndSwap(old, v bool) bool {
 	if !on() {
-		return x.v.CompareAndSwap(old, v)
+		r := x.v.CompareAndSwap(old, v)
+		late(unsafe.Pointer(x), 4, "Bool")
+		return r
 	}
 	return swapping(unsafe.Pointer(x), 4, "Bool", func() bool { return x.v.CompareAndSwap(old, v) })
 }
@@ -96,7 +110,9 @@ type Pointer[T any] struct{ v atomic.Pointer[T] }
 // Load is as [atomic.Pointer.Load].
 func (x *Pointer[T]) Load() *T {
 	if !on() {
-		return x.v.Load()
+		v := x.v.Load()
+		late(unsafe.Pointer(x), 8, "Pointer")
+		return v
 	}
 	return atomically(record.AtomicLoad, unsafe.Pointer(x), 8, "Pointer", x.v.Load)
 }
@@ -113,7 +129,9 @@ func (x *Pointer[T]) Store(p *T) {
 // Swap is as [atomic.Pointer.Swap].
 func (x *Pointer[T]) Swap(p *T) *T {
 	if !on() {
-		return x.v.Swap(p)
+		v := x.v.Swap(p)
+		late(unsafe.Pointer(x), 8, "Pointer")
+		return v
 	}
 	return atomically(record.AtomicRMW, unsafe.Pointer(x), 8, "Pointer", func() *T { return x.v.Swap(p) })
 }
@@ -121,9 +139,20 @@ func (x *Pointer[T]) Swap(p *T) *T {
 // CompareAndSwap is as [atomic.Pointer.CompareAndSwap].
 func (x *Pointer[T]) CompareAndSwap(old, p *T) bool {
 	if !on() {
-		return x.v.CompareAndSwap(old, p)
+		v := x.v.CompareAndSwap(old, p)
+		late(unsafe.Pointer(x), 8, "Pointer")
+		return v
 	}
 	return swapping(unsafe.Pointer(x), 8, "Pointer", func() bool { return x.v.CompareAndSwap(old, p) })
+}
+
+// late stands behind an operation before which no trace ran. If one runs by now,
+// what the operation has seen may be of the trace. It becomes a load that is
+// behind it, and so acquires that, or more.
+func late(p unsafe.Pointer, size uint64, name string) {
+	if on() {
+		atomically(record.AtomicLoad, p, size, name, func() bool { return true })
+	}
 }
 
 // atomically does an operation on the word at p, which is 4 or 8 bytes wide

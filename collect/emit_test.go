@@ -8,6 +8,7 @@ import (
 	"runtime/trace"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/hindsight-go/hindsight/collect/record"
 	exptrace "golang.org/x/exp/trace"
@@ -118,6 +119,33 @@ func TestAnnotationIsChunk(t *testing.T) {
 	}
 	if len(numbers) != 2 || numbers[1] != numbers[0]+1 {
 		t.Errorf("numbers of Lock and Unlock: %d", numbers)
+	}
+}
+
+// An operation that began before the trace is a load in it.
+func TestLate(t *testing.T) {
+	var n Int64
+	late(unsafe.Pointer(&n), 8, "Int64") // no trace runs
+	var b bytes.Buffer
+	if err := trace.Start(&b); err != nil {
+		t.Skip(err)
+	}
+	late(unsafe.Pointer(&n), 8, "Int64")
+	trace.Stop()
+	got := messages(t, b.Bytes())
+	if len(got) != 1 {
+		t.Fatalf("%d annotations", len(got))
+	}
+	ch, err := record.Parse([]byte(got[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d record.Decoder
+	var r record.Record
+	for d.Reset(ch.Payload, 0); d.Next(&r); {
+	}
+	if r.Tag != record.TagAtomic || r.Atomic != record.AtomicLoad || r.Size != 8 || d.Err() != nil {
+		t.Errorf("%+v %v", r, d.Err())
 	}
 }
 

@@ -67,7 +67,19 @@ func (l Limits) Handler() http.Handler {
 	for name, serve := range map[string]http.HandlerFunc{"{$}": h.index, "trace": h.trace, "flight": h.flight, "status": h.status} {
 		mux.HandleFunc("GET "+Path+name, serve)
 	}
-	return mux
+	return sameSite(mux)
+}
+
+// sameSite refuses what a page of another site has a browser ask for: it could
+// not read the answer, but it could have the program record.
+func sameSite(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Sec-Fetch-Site") == "cross-site" {
+			fail(w, http.StatusForbidden, "asked for by a page of another site")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 type handler struct{ Limits }

@@ -112,6 +112,14 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%s: %s", method, r.Status)
 		}
 	}
+	for site, want := range map[string]int{"cross-site": http.StatusForbidden, "same-origin": http.StatusOK, "none": http.StatusOK} {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest("GET", Path+"status", nil)
+		r.Header.Set("Sec-Fetch-Site", site)
+		if Handler().ServeHTTP(w, r); w.Code != want {
+			t.Errorf("asked for from %s: %d", site, w.Code)
+		}
+	}
 	if after, err := os.ReadDir("."); err != nil || len(after) != len(folder) {
 		t.Errorf("requests changed the folder: %v %v", after, err)
 	}
