@@ -247,6 +247,28 @@ func TestConvoy(t *testing.T) {
 	})
 }
 
+// TestEarlier makes sure that goroutines which wait since before the trace, of which
+// the runtime gives no reason and another stack, are told with those that came later.
+func TestEarlier(t *testing.T) {
+	programs(t, "earlier", func(t *testing.T, s *finding.Scheduling, found []finding.Finding) {
+		var got, want []string
+		for _, b := range s.Blocked {
+			got = append(got, fmt.Sprintf("%s:%d %d, earlier %d", b.Op, b.Site.Line, b.Count, b.Earlier))
+		}
+		for text, op := range map[string]string{
+			"// a send": "block-send", "// a receive": "block-recv", "// a select": "block-select", "// a lock": "block-lock", "// a WaitGroup": "block-wait",
+		} {
+			want = append(want, fmt.Sprintf("%s:%d 2, earlier 1", op, line(t, "earlier", text)))
+		}
+		slices.Sort(got)
+		slices.Sort(want)
+		same(t, "blocked", got, want)
+		if s.AtEnd.Network != 2 {
+			t.Errorf("two wait for the network: %+v", s.AtEnd)
+		}
+	})
+}
+
 // TestFilters looks at parts of a trace.
 func TestFilters(t *testing.T) {
 	data := record(t, "convoy", "local")
@@ -256,7 +278,7 @@ func TestFilters(t *testing.T) {
 	at := func(seconds float64) time.Duration { return time.Duration(seconds * 1e9) }
 
 	// Until the first turn all wait.
-	b, err := observe(t, data, scheduling.Options{Until: at(convoy.Start) - 1})
+	b, err := observe(t, data, scheduling.Options{Until: at(convoy.Start) - time.Microsecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -265,7 +287,7 @@ func TestFilters(t *testing.T) {
 		t.Errorf("until the first turn: %+v, %v", s.AtEnd, found)
 	}
 	// After the last one nothing is left of it.
-	b, _ = observe(t, data, scheduling.Options{Since: at(convoy.Start+convoy.Seconds) + 1})
+	b, _ = observe(t, data, scheduling.Options{Since: at(convoy.Start+convoy.Seconds) + time.Microsecond})
 	s, _ = b.Result()
 	for _, c := range s.Convoys {
 		if c.Op == convoy.Op {

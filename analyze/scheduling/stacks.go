@@ -66,11 +66,12 @@ func (s *stacks) intern(st trace.Stack) stackID {
 		if n++; n > maxDepth {
 			break
 		}
-		s.key = binary.AppendUvarint(s.key, f.PC)
-		s.key = binary.AppendUvarint(s.key, f.Line)
-		s.key = append(append(s.key, f.Func[:min(len(f.Func), maxText)]...), 0)
+		if at := len(s.key); at > 0 || !parks(f.Func) {
+			s.key = binary.AppendUvarint(s.key, f.Line)
+			s.key = append(append(s.key, f.Func[:min(len(f.Func), maxText)]...), 0)
+		}
 	}
-	if n == 0 {
+	if len(s.key) == 0 {
 		return noStack
 	}
 	if id, ok := s.byKey[string(s.key)]; ok {
@@ -84,11 +85,13 @@ func (s *stacks) intern(st trace.Stack) stackID {
 		if len(frames) == maxDepth {
 			break
 		}
-		frames = append(frames, event.Frame{Func: s.text(f.Func), File: s.text(f.File), Line: int(min(f.Line, 1<<31-1))})
+		if len(frames) > 0 || !parks(f.Func) {
+			frames = append(frames, event.Frame{Func: s.text(f.Func), File: s.text(f.File), Line: int(min(f.Line, 1<<31-1))})
+		}
 	}
 	id := stackID(len(s.all))
 	s.byKey[string(s.key)] = id
-	s.all = append(s.all, parked(frames))
+	s.all = append(s.all, frames)
 	return id
 }
 
@@ -105,19 +108,21 @@ func (s *stacks) text(name string) string {
 	return name
 }
 
-// parked leaves the runtime's parking out of a stack, which is there only in the
-// stacks of goroutines that waited before the trace began: those that block later
-// have the same stack then.
-func parked(frames []event.Frame) []event.Frame {
-	for i, f := range frames {
-		switch f.Func {
-		case "runtime.gopark", "runtime.goparkunlock", "runtime.goready", "runtime.netpollblock",
-			"runtime.chanrecv", "runtime.chansend", "runtime.semacquire1":
-		default:
-			return frames[i:]
+// parks reports whether a function is one of those at the top of a stack of which the
+// runtime tells nothing when a goroutine blocks, but does of one that waited before
+// the trace began. Left out, the two have the same stack.
+func parks(fn string) bool {
+	switch fn {
+	case "runtime.gopark", "runtime.goparkunlock", "runtime.netpollblock", "runtime.chanrecv", "runtime.chansend", "runtime.semacquire1",
+		"sync.(*Mutex).lockSlow":
+		return true
+	}
+	for _, prefix := range [...]string{"sync.runtime_", "internal/sync.", "internal/poll.runtime_", "internal/poll.(*pollDesc)."} {
+		if strings.HasPrefix(fn, prefix) {
+			return true
 		}
 	}
-	return frames
+	return false
 }
 
 func (s *stacks) frames(id stackID) []event.Frame { return s.all[id] }

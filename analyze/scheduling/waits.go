@@ -84,7 +84,7 @@ func kindOf(reason string, frames []event.Frame) kind {
 		return choose
 	case inner == "time.Sleep", inner == "runtime.timeSleep":
 		return sleep
-	case strings.HasPrefix(inner, "internal/poll.runtime_poll"):
+	case reason == "" && strings.HasPrefix(inner, "internal/poll.(*FD)."):
 		return network
 	case strings.HasPrefix(inner, "runtime.coro"):
 		return coroutine
