@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -40,6 +41,9 @@ func drawn(rng *rand.Rand) *finding.Result {
 			NotInstrumented: []string{pick("p", "q")}, Notes: []string{pick("this", "that"), pick("this", "other")},
 		},
 		Runs: []finding.Run{{Program: pick("p", "q"), Module: pick("", "m.org/a", "dep.org/b"), Seconds: rng.Float64()}},
+	}
+	if rng.IntN(3) == 0 {
+		r.Coverage.Windows = []finding.Window{{From: pick("1", "2"), To: pick("2", "3")}}
 	}
 	if rng.IntN(2) == 0 {
 		r.Prediction = &finding.Prediction{Level: pick("fast", "deep"), Tried: rng.IntN(4), Untried: rng.Uint64N(4)}
@@ -193,5 +197,61 @@ func TestMergerKeepsItsInputs(t *testing.T) {
 	other.Schema = "hindsight/2"
 	if err := m.Add(other); err == nil {
 		t.Error("another schema is accepted")
+	}
+}
+
+// fill gives every field of v a value other than zero.
+func fill(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString("x")
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Int:
+		v.SetInt(1)
+	case reflect.Uint64:
+		v.SetUint(1)
+	case reflect.Float64:
+		v.SetFloat(1)
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fill(v.Field(i))
+		}
+	case reflect.Array:
+		for i := range v.Len() {
+			fill(v.Index(i))
+		}
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		fill(v.Index(0))
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem())
+	case reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+		key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+		fill(key)
+		fill(value)
+		v.SetMapIndex(key, value)
+	default:
+		panic("a result has a field of kind " + v.Kind().String())
+	}
+}
+
+// Merging loses no field of a result, whatever will be added.
+func TestMergeLosesNothing(t *testing.T) {
+	var r finding.Result
+	fill(reflect.ValueOf(&r).Elem())
+	r.Omitted.Named[0].ID = "y" // is not shown
+	r.Settle()
+	for range 2 {
+		merged, err := Merge(&r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := string(content(merged)), string(content(r.Normal())); got != want {
+			t.Fatalf("merged alone:\n%s\nwant\n%s", got, want)
+		}
+		r = *saved(t, merged)
 	}
 }

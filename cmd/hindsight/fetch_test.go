@@ -155,7 +155,7 @@ func TestRecordRefused(t *testing.T) {
 		stderr   string // has these, divided by |
 	}{
 		"no handler": {nil, "404|/debug/hindsight/trace|/debug/pprof/trace|needs a handler"},
-		"redirect":   {map[string]http.HandlerFunc{at: http.RedirectHandler("https://user:secret@login.example.com/", 302).ServeHTTP}, "sends on to https://user:xxxxx@login.example.com/|--header"},
+		"redirect":   {map[string]http.HandlerFunc{at: http.RedirectHandler("https://user:secret@login.example.com/", http.StatusFound).ServeHTTP}, "sends on to https://user:xxxxx@login.example.com/|--header"},
 		"login":      {map[string]http.HandlerFunc{at: answer(401, "who are you?\n")}, "401|who are you?|--header"},
 		"busy":       {map[string]http.HandlerFunc{at: answer(409, "a recording is going on\n")}, "a recording is going on|try again"},
 		"failed":     {map[string]http.HandlerFunc{at: answer(500, "Could not enable tracing: tracing is already enabled")}, "already enabled|try again"},
