@@ -32,7 +32,7 @@ type Window struct {
 // Status is what is going on.
 type Status struct {
 	Recording bool          // a window is open
-	Bytes     int64         // written to it so far
+	Bytes     int64         // recorded in it so far
 	Time      time.Duration // since it was opened
 	Flight    bool          // a flight recorder runs
 }
@@ -71,7 +71,9 @@ func Start(w io.Writer) error { return Window{}.Start(w) }
 // called [runtime/trace.Start].
 //
 // W is written to by one goroutine at a time, and not after Stop has returned.
-// It should not block for long: what the program records meanwhile is kept in memory.
+// The program does not wait for it: up to 64 MB are kept for w, and if there would be more the
+// window ends with [ErrSlow]. (A file that a program built with hindsight
+// records into is written by the recorder, which has the program wait if it must.)
 func (o Window) Start(w io.Writer) error {
 	_, err := o.start(into(w))
 	return err

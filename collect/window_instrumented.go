@@ -18,16 +18,17 @@ const look = 20 * time.Millisecond
 // begin has the recorder write into the window's file, or else into a pipe, from
 // which a goroutine copies.
 func (w *window) begin() (end func() error, err error) {
-	w.sink = &sink{w: w.w, full: w.stop}
+	w.sink = newSink(w.w, 0, w.stop)
 	file, copied := w.file, func() {}
 	var r *os.File
 	if file == nil {
 		if r, file, err = os.Pipe(); err != nil {
+			w.sink.close()
 			return nil, err
 		}
 		all := make(chan struct{})
 		go func() {
-			io.Copy(w.sink, r) // the sink takes all, whatever has failed
+			io.Copy(w.sink, r) // the sink takes all, at once
 			close(all)
 		}()
 		copied = func() {
@@ -38,6 +39,7 @@ func (w *window) begin() (end func() error, err error) {
 	}
 	if text := windowStart(file.Fd(), w.MaxBytes); text != "" {
 		copied()
+		w.sink.close()
 		return nil, errors.New("collect: cannot record: " + text)
 	}
 	ended := make(chan struct{})
@@ -65,9 +67,10 @@ func (w *window) begin() (end func() error, err error) {
 		if r == nil {
 			w.sink.n.Store(n)
 		}
+		err := w.sink.close()
 		if text != "" {
-			return errors.Join(w.sink.failure(), errors.New("collect: "+text))
+			err = errors.Join(err, errors.New("collect: "+text))
 		}
-		return w.sink.failure()
+		return err
 	}, nil
 }

@@ -146,7 +146,7 @@ func (h handler) flight(w http.ResponseWriter, r *http.Request) {
 type Status struct {
 	Instrumented bool    `json:"instrumented"` // built with hindsight
 	Recording    bool    `json:"recording"`    // a window is open
-	Bytes        int64   `json:"bytes"`        // written to it so far
+	Bytes        int64   `json:"bytes"`        // recorded in it so far
 	Seconds      float64 `json:"seconds"`      // since it was opened
 	Flight       bool    `json:"flight"`       // a flight recorder runs
 	MaxSeconds   float64 `json:"maxSeconds"`   // of a window
