@@ -14,6 +14,7 @@ type checker struct {
 	queues  []chan *batch // nil: there is only one shard, which checks at once
 	spare   chan *batch
 	done    chan struct{}
+	piece   piece // that shards are told of: one for all, they are many
 }
 
 // piece is what a shard is told: a run of accesses, one access of some other
@@ -71,15 +72,15 @@ func newChecker(shards int) *checker {
 	return c
 }
 
-// add tells a shard of a piece.
-func (c *checker) add(shard int, p *piece) {
+// add tells a shard of the piece.
+func (c *checker) add(shard int) {
 	if c.queues == nil {
-		c.shards[0].apply(p)
+		c.shards[0].apply(&c.piece)
 		return
 	}
 	b := c.batches[shard]
-	b.pieces = append(b.pieces, *p)
-	if b.weight += len(p.run); len(b.pieces) < batchPieces && b.weight < batchWeight {
+	b.pieces = append(b.pieces, c.piece)
+	if b.weight += len(c.piece.run); len(b.pieces) < batchPieces && b.weight < batchWeight {
 		return
 	}
 	c.queues[shard] <- b
@@ -92,33 +93,33 @@ func (c *checker) add(shard int, p *piece) {
 
 // runs tells of a run of plain accesses, split by shards.
 func (c *checker) runs(ep hb.Epoch, cycle uint32, clock *hb.Clock, parts [][]event.Access) {
-	p := piece{clock: *clock, epoch: ep, cycle: cycle}
+	c.piece = piece{clock: *clock, epoch: ep, cycle: cycle}
 	for i, run := range parts {
 		if len(run) > 0 {
-			p.run = run
-			c.add(i, &p)
+			c.piece.run = run
+			c.add(i)
 		}
 	}
 }
 
 // access tells of one access.
 func (c *checker) access(ep hb.Epoch, cycle uint32, clock *hb.Clock, kd kind, addr, size uint64) {
-	p := piece{clock: *clock, epoch: ep, cycle: cycle, kind: kd}
+	c.piece = piece{clock: *clock, epoch: ep, cycle: cycle, kind: kd}
 	event.Split(addr, size, func(addr, size uint64) {
-		p.addr, p.size = addr, size
-		c.add(event.Shard(addr, len(c.shards)), &p)
+		c.piece.addr, c.piece.size = addr, size
+		c.add(event.Shard(addr, len(c.shards)))
 	})
 }
 
 // cut tells of the end of lives in [addr, addr+size).
 func (c *checker) cut(addr, size uint64, cycle uint32) {
-	p := piece{addr: addr, size: size, cycle: cycle, cut: true}
+	c.piece = piece{addr: addr, size: size, cycle: cycle, cut: true}
 	if addr/event.Page == (addr+size-1)/event.Page {
-		c.add(event.Shard(addr, len(c.shards)), &p)
+		c.add(event.Shard(addr, len(c.shards)))
 		return
 	}
 	for i := range c.shards {
-		c.add(i, &p)
+		c.add(i)
 	}
 }
 

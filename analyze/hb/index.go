@@ -2,7 +2,13 @@ package hb
 
 // Index finds things by address ranges. The zero Index is empty.
 type Index[T any] struct {
-	pages map[uint64][]at[T]
+	pages map[uint64]*indexed[T]
+}
+
+// indexed is what lies in a page, and in which 64ths of it there is something.
+type indexed[T any] struct {
+	parts  uint64
+	things []at[T]
 }
 
 type at[T any] struct {
@@ -10,15 +16,25 @@ type at[T any] struct {
 	thing T
 }
 
-const indexPage = 12 // bits
+const (
+	indexPage = 12 // bits
+	indexPart = indexPage - 6
+)
+
+func part(addr uint64) uint { return uint(addr >> indexPart % 64) }
 
 // Add puts a thing at addr.
 func (x *Index[T]) Add(addr uint64, thing T) {
 	if x.pages == nil {
-		x.pages = map[uint64][]at[T]{}
+		x.pages = map[uint64]*indexed[T]{}
 	}
-	p := addr >> indexPage
-	x.pages[p] = append(x.pages[p], at[T]{addr, thing})
+	p := x.pages[addr>>indexPage]
+	if p == nil {
+		p = new(indexed[T])
+		x.pages[addr>>indexPage] = p
+	}
+	p.parts |= 1 << part(addr)
+	p.things = append(p.things, at[T]{addr, thing})
 }
 
 // Remove calls gone for everything in [addr, addr+size) and removes that for
@@ -45,18 +61,25 @@ func (x *Index[T]) Remove(addr, size uint64, gone func(T) bool) {
 	}
 }
 
-func (x *Index[T]) sweep(p, addr, last uint64, gone func(T) bool) {
-	all := x.pages[p]
-	kept := all[:0]
-	for _, a := range all {
+func (x *Index[T]) sweep(n, addr, last uint64, gone func(T) bool) {
+	p := x.pages[n]
+	if p == nil {
+		return
+	}
+	first, end := max(addr, n<<indexPage), min(last, n<<indexPage|(1<<indexPage-1))
+	if p.parts&(^uint64(0)<<part(first))&(^uint64(0)>>(63-part(end))) == 0 {
+		return
+	}
+	kept := p.things[:0]
+	p.parts = 0
+	for _, a := range p.things {
 		if a.addr < addr || a.addr > last || !gone(a.thing) {
 			kept = append(kept, a)
+			p.parts |= 1 << part(a.addr)
 		}
 	}
-	if len(kept) == 0 {
-		delete(x.pages, p)
-	} else if len(kept) < len(all) {
-		clear(all[len(kept):])
-		x.pages[p] = kept
+	clear(p.things[len(kept):])
+	if p.things = kept; len(kept) == 0 {
+		delete(x.pages, n)
 	}
 }

@@ -90,7 +90,7 @@ type State struct {
 	slots     Slot      // that have ever been given
 	ended     []event.G // whose slots others may take, a queue
 	objects   map[event.Obj]*object
-	memory    Index[event.Obj]
+	memory    Index[*object]
 	tracer    Tracer
 }
 
@@ -106,6 +106,7 @@ type release struct {
 }
 
 type object struct {
+	obj   event.Obj
 	w     release // LW of a lock, K of a channel, the clock of all others
 	r     release // LR of a lock
 	cycle uint32  // of the last use
@@ -175,10 +176,10 @@ var inMemory = [...]bool{
 func (s *State) object(o event.Obj, cycle uint32) *object {
 	ob := s.objects[o]
 	if ob == nil {
-		ob = &object{}
+		ob = &object{obj: o}
 		s.objects[o] = ob
 		if inMemory[o.Space] {
-			s.memory.Add(o.Addr, o)
+			s.memory.Add(o.Addr, ob)
 		}
 	}
 	ob.cycle = cycle
@@ -401,11 +402,11 @@ func (s *State) generic(e *event.Event) {
 // garbage collected execution these are the ones last used in an earlier cycle:
 // within a cycle no address is used again.
 func (s *State) forget(e *event.Event) {
-	s.memory.Remove(e.Addr, e.Size, func(o event.Obj) bool {
-		if s.collected && s.objects[o].cycle >= e.Cycle {
+	s.memory.Remove(e.Addr, e.Size, func(o *object) bool {
+		if s.collected && o.cycle >= e.Cycle {
 			return false
 		}
-		delete(s.objects, o)
+		delete(s.objects, o.obj)
 		return true
 	})
 }

@@ -577,6 +577,38 @@ func (rp *replay) emit() {
 	rp.place++
 }
 
+// spread delivers a run of accesses, each of one byte, as lists, if these can hold them.
+func (rp *replay) spread(c *cursor, o *op) bool {
+	if o.addr >= event.MaxAddr || o.addr+uint64(o.slot)*uint64(o.n-1) >= event.MaxAddr {
+		return false
+	}
+	clear(rp.parts)
+	all := make([]event.Access, 0, o.n)
+	for i := range uint64(o.n) {
+		a, _ := event.PackAccess(o.addr+i*uint64(o.slot), 1, o.tag == record.TagWrite)
+		all = append(all, a)
+	}
+	for len(all) > 0 {
+		// Most of them are in one page.
+		shard, n := event.Shard(all[0].Addr(), len(rp.parts)), 1
+		for n < len(all) && event.Shard(all[n].Addr(), len(rp.parts)) == shard {
+			n++
+		}
+		if part := &rp.parts[shard]; *part == nil {
+			*part = all[:n:n]
+		} else {
+			*part = append(*part, all[:n]...)
+		}
+		all = all[n:]
+	}
+	c.index += uint64(o.n - 1)
+	rp.place += uint64(o.n)
+	if !rp.runs(c.g.index, c.cycle, uint64(o.n), rp.parts) {
+		rp.stopped = true
+	}
+	return true
+}
+
 // stack is the stack of what c's goroutine does at pc. Where accesses come as
 // runs, most stacks are not told.
 func (rp *replay) stack(c *cursor, pc uint32) event.Stack {
@@ -601,6 +633,9 @@ func (rp *replay) deliver(c *cursor, o *op) {
 		ev.Addr, ev.Size = o.addr, o.size
 		if !rp.extent.add(o) {
 			rec.lost.records++
+			return
+		}
+		if rp.runs != nil && o.n > 1 && rp.spread(c, o) {
 			return
 		}
 		ev.Stack = rec.stacks.leaf(c, o.pc, o.via)

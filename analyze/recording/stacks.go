@@ -20,7 +20,7 @@ type stacks struct {
 	nodes []stackNode // nodes[0] is unused
 	index map[stackNode]node
 
-	recent [1024]struct { // found last, by hash
+	recent [1 << 12]struct { // found last, by hash
 		n stackNode
 		s node
 	}
@@ -36,12 +36,17 @@ func (s *stacks) intern(n stackNode) node {
 		s.index = make(map[stackNode]node)
 		s.nodes = make([]stackNode, 1)
 	}
+	e := &s.recent[(n.pc^n.pc>>6^n.parent*31)%uint32(len(s.recent))]
+	if e.s != 0 && e.n == n {
+		return e.s
+	}
 	id, ok := s.index[n]
 	if !ok {
 		id = node(len(s.nodes))
 		s.nodes = append(s.nodes, n)
 		s.index[n] = id
 	}
+	e.n, e.s = n, id
 	return id
 }
 
@@ -99,12 +104,7 @@ func (s *stacks) top(c *cursor) node {
 
 // leaf is the stack of something that c's goroutine does at pc.
 func (s *stacks) leaf(c *cursor, pc, via uint32) event.Stack {
-	n := stackNode{s.top(c), pc, via}
-	e := &s.recent[(pc^pc>>6^n.parent*31)%uint32(len(s.recent))]
-	if e.s == 0 || e.n != n {
-		e.n, e.s = n, s.intern(n)
-	}
-	return event.Stack(e.s)
+	return event.Stack(s.intern(stackNode{s.top(c), pc, via}))
 }
 
 // Frames implements [event.Source].

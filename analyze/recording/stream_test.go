@@ -82,7 +82,13 @@ func TestLateChunks(t *testing.T) {
 
 // Runs and chosen events are the events of Replay, in its order.
 func TestBatched(t *testing.T) {
-	rec, err := Read(bytes.NewReader(busy(500).end(0)), Options{})
+	w := busy(500)
+	w.in(1,
+		accesses(record.TagRead, 1<<22, 24, 3),
+		accesses(record.TagWrite, 1<<22, 8, 5000),
+		accesses(record.TagRead, event.MaxAddr-8, 8, 2), // too far up for a list
+		write(8))
+	rec, err := Read(bytes.NewReader(w.end(0)), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,8 +122,49 @@ func TestBatched(t *testing.T) {
 		}
 		return true
 	})
-	if seen != 4+500*3+1 {
+	if seen != 4+500*3+1+3+5000+2 {
 		t.Errorf("%d events chosen", seen)
+	}
+}
+
+// accesses is a run, of one byte each.
+func accesses(tag byte, addr, stride, count uint64) record.Record {
+	return record.Record{Tag: tag, Addr: addr, Size: 1, Stride: stride, Count: count, PC: 1}
+}
+
+// The accesses of a run are divided by shards, and are as many events.
+func TestSpread(t *testing.T) {
+	const at, stride, count, shards = 1<<22 - 4, event.Page / 2, 20, 3
+	w := newWriter()
+	w.in(1, accesses(record.TagWrite, at, stride, count), goOp(2))
+	w.in(2, write(8))
+	rec, err := Read(bytes.NewReader(w.end(0)), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want, got [shards][]event.Access
+	for i := range uint64(count) {
+		a, _ := event.PackAccess(at+i*stride, 1, true)
+		shard := event.Shard(a.Addr(), shards)
+		want[shard] = append(want[shard], a)
+	}
+	var n, index uint64
+	rec.ReplayRuns(shards, func(g event.G, _ uint32, in uint64, parts [][]event.Access) bool {
+		if g == 0 {
+			n += in
+			for i, part := range parts {
+				got[i] = append(got[i], part...)
+			}
+		}
+		return true
+	}, func(e *event.Event) bool {
+		if e.Op == event.Go {
+			index = e.Index
+		}
+		return true
+	})
+	if n != count || index != count || fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%d accesses, then event %d, in lists %v, want %v", n, index, got, want)
 	}
 }
 
