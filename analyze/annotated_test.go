@@ -3,7 +3,9 @@ package analyze_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
@@ -20,6 +22,7 @@ import (
 	"github.com/hindsight-go/hindsight/analyze/recording"
 	"github.com/hindsight-go/hindsight/analyze/script"
 	"github.com/hindsight-go/hindsight/collect"
+	"github.com/hindsight-go/hindsight/collect/record"
 )
 
 // annotated records what do says of itself, and analyzes that.
@@ -516,5 +519,42 @@ func TestAnnotatedDamaged(t *testing.T) {
 	}
 	if told == 0 {
 		t.Error("no damage is told")
+	}
+}
+
+// Chunks that no annotation writes, with checksums that are right.
+func TestAnnotatedHostile(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	tags := []byte{
+		record.TagRead | record.TagSized, record.TagWrite | record.TagSized, record.TagWrite | record.TagRun, record.TagAlloc, record.TagFree,
+		record.TagSync, record.TagAtomic | 4, record.TagType, record.TagVar, record.TagFact, record.TagSlice, record.TagGo, record.TagEnd, record.TagLast,
+	}
+	var b bytes.Buffer
+	if err := trace.Start(&b); err != nil {
+		t.Skip(err)
+	}
+	for range 3000 {
+		chunk := make([]byte, record.HeaderSize, record.MaxChunk)
+		copy(chunk, []byte{'H', 'S', record.Version, record.FlagAnnotation})
+		for len(chunk) < record.HeaderSize+40 {
+			chunk = append(chunk, tags[random.IntN(len(tags))])
+			for range random.IntN(6) {
+				chunk = binary.AppendUvarint(chunk, random.Uint64()>>random.IntN(64))
+			}
+		}
+		binary.LittleEndian.PutUint32(chunk[12:], record.Sum(chunk))
+		trace.Log(context.Background(), record.Category, string(chunk))
+	}
+	trace.Stop()
+	rec, err := recording.Read(bytes.NewReader(b.Bytes()), recording.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := analyze.Source(rec, analyze.Options{Coverage: rec.Coverage, Run: rec.Run(), Predict: predict.Off})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Verdict == finding.None || r.Coverage.LostChunks == 0 {
+		t.Errorf("verdict %s, coverage %+v", r.Verdict, r.Coverage)
 	}
 }
