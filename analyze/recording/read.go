@@ -48,16 +48,19 @@ type readerStats struct {
 // holds all of it in memory.
 const maxOld = 256 << 20
 
+// errStopped is why a trace is not read to its end when the user has enough of it.
+var errStopped = errors.New("reading was interrupted")
+
 // readTrace reads an execution trace in which no chunk was found, and hands its
 // events on, until it is told that no more are wanted. The trace reader is not
 // made for hostile input: a panic in it ends the reading like an error.
-func readTrace(r io.ReaderAt, plain func(*trace.Event) bool) (stats readerStats) {
+func readTrace(r io.ReaderAt, opts *Options) (stats readerStats) {
 	defer func() {
 		if p := recover(); p != nil {
 			stats.err = fmt.Errorf("trace reader: %v", p)
 		}
 	}()
-	tr, err := trace.NewReader(bufio.NewReaderSize(&bounded{io.NewSectionReader(r, 0, 1<<62), old(r)}, 1<<20))
+	tr, err := trace.NewReader(bufio.NewReaderSize(&bounded{io.NewSectionReader(r, 0, 1<<62), old(r), opts.Progress}, 1<<20))
 	if err != nil {
 		stats.err = err
 		return stats
@@ -79,7 +82,11 @@ func readTrace(r io.ReaderAt, plain func(*trace.Event) bool) (stats readerStats)
 				}
 			}
 		}
-		if plain != nil && !plain(&ev) {
+		if opts.Plain != nil && !opts.Plain(&ev) {
+			return stats
+		}
+		if opts.Stop != nil && stats.events%1024 == 0 && opts.Stop() {
+			stats.err = errStopped
 			return stats
 		}
 	}
@@ -96,14 +103,20 @@ func old(r io.ReaderAt) bool {
 	return err == nil && minor < 22
 }
 
-// A bounded reader refuses to read too much of an old trace.
+// A bounded reader refuses to read too much of an old trace, and tells how far it
+// has got.
 type bounded struct {
 	*io.SectionReader
-	old bool
+	old      bool
+	progress func(bytes int64)
 }
 
 func (b *bounded) Read(p []byte) (int, error) {
-	if at, _ := b.Seek(0, io.SeekCurrent); b.old && at > maxOld {
+	at, _ := b.Seek(0, io.SeekCurrent)
+	if b.progress != nil {
+		b.progress(at)
+	}
+	if b.old && at > maxOld {
 		return 0, fmt.Errorf("traces of Go before 1.22 are read as a whole: this one has more than %d MB", maxOld>>20)
 	}
 	return b.SectionReader.Read(p)

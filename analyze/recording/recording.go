@@ -137,7 +137,7 @@ func Read(r io.ReaderAt, opts Options) (*Recording, error) {
 	}
 	rec.before, _ = strconv.ParseUint(rec.Fact("window"), 10, 64)
 	if !rec.chunks {
-		rec.reader = readTrace(rec.file, opts.Plain)
+		rec.reader = readTrace(rec.file, &opts)
 		if rec.reader.version != nil {
 			return nil, rec.reader.version
 		}

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"runtime/trace"
 	"slices"
 	"strings"
 	"sync"
@@ -372,5 +373,34 @@ func TestCut(t *testing.T) {
 		b, _ := observe(t, data[:n], scheduling.Options{Graph: true})
 		b.Result()
 		b.Graph()
+	}
+}
+
+// TestStopped makes sure that a trace of which the user has enough is said to be cut.
+func TestStopped(t *testing.T) {
+	var out bytes.Buffer
+	if err := trace.Start(&out); err != nil {
+		t.Fatal(err)
+	}
+	c := make(chan int)
+	go func() {
+		for i := range 1000 {
+			c <- i
+		}
+		close(c)
+	}()
+	for range c {
+		runtime.Gosched() // an event at least
+	}
+	trace.Stop()
+	asked := 0
+	stop := func() bool { asked++; return asked > 1 } // first when there are no records
+	b := scheduling.New(scheduling.Options{})
+	rec, err := recording.Read(bytes.NewReader(out.Bytes()), recording.Options{Plain: b.Event, Stop: stop})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := rec.Coverage(); !c.Truncated || len(c.Notes) == 0 || !strings.Contains(c.Notes[0], "interrupted") {
+		t.Errorf("asked %d times: %+v", asked, c)
 	}
 }

@@ -236,7 +236,11 @@ func (o *options) mode() hb.Mode {
 // find analyzes one execution.
 func (a *app) find(x *execution) (*finding.Result, error) {
 	if x.plain() {
-		return analyze.Plain(x.seen, a.mode(), x.recording.PlainRun(), x.recording.Coverage()), nil
+		coverage := x.recording.Coverage
+		if x.early {
+			coverage = endedEarly(coverage)
+		}
+		return analyze.Plain(x.seen, a.mode(), x.recording.PlainRun(), coverage()), nil
 	}
 	level, err := predict.ParseLevel(a.predict)
 	if err != nil && a.predict != "" {
