@@ -154,7 +154,7 @@ An interrupt ends the recording: what has arrived is kept and analyzed, as it is
 when the connection breaks. Redirects are not followed. A file is analyzed.
 
 The exit status is that of analyze, or 1 if no trace came.`,
-			flags: slices.Concat(fetchFlags, reportFlags),
+			flags: slices.Concat(fetchFlags, reportFlags, chooseFlags),
 		},
 		{
 			name: "graph", synopsis: "[flags] TRACE", run: runGraph,
