@@ -32,6 +32,36 @@ func buildWindows(t *testing.T) string {
 	return bin
 }
 
+// TestTraceLimit keeps the newest part of a trace, with run.
+func TestTraceLimit(t *testing.T) {
+	if testing.Short() || runtime.GOOS != "linux" {
+		t.Skip("builds an instrumented program")
+	}
+	dir := t.TempDir()
+	kept, result := filepath.Join(dir, "kept"), filepath.Join(dir, "result.json")
+	var out bytes.Buffer
+	code := run([]string{"run", "--trace-limit=4MB", "--trace", kept, "--output", result, "./testdata/windows", "long", dir}, nil, &out, &out)
+	if code != exitFound {
+		t.Fatalf("exit %d\n%s", code, &out)
+	}
+	data, err := os.ReadFile(result)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r finding.Result
+	if err := json.Unmarshal(data, &r); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Races) != 1 || r.Races[0].Object.Name != "main.inside" || len(r.Coverage.Windows) != 2 {
+		t.Errorf("races: %+v\ncoverage: %+v", r.Races, r.Coverage)
+	}
+	for _, name := range []string{kept, kept + older} {
+		if _, err := os.Stat(name); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestWindows records parts of runs.
 func TestWindows(t *testing.T) {
 	bin := buildWindows(t)

@@ -89,7 +89,7 @@ func collect_windowStop() (bytes int64, err string) {
 
 //go:linkname collect_windowStatus github.com/hindsight-go/hindsight/collect.windowStatus
 func collect_windowStatus() (recording bool, bytes int64, err string) {
-	return raceon, racewritten.Load(), racewindowerr
+	return raceon && !racefrozen.Load(), racewritten.Load(), racewindowerr
 }
 
 // racefull reports whether the recording has reached its limit, with what is on
