@@ -155,6 +155,14 @@ func TestSlow(t *testing.T) {
 			t.Errorf("%+v", r.Coverage)
 		}
 	})
+	t.Run("own pipe", func(t *testing.T) {
+		t.Parallel()
+		cmd := exec.Command(bin, "own")
+		cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
+		if out, err := cmd.CombinedOutput(); err != nil || string(out) != "\"\" true\n" {
+			t.Errorf("%v\n%s", err, out)
+		}
+	})
 	// The disk is full after a megabyte.
 	t.Run("full", func(t *testing.T) {
 		t.Parallel()

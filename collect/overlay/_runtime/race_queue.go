@@ -173,7 +173,9 @@ func raceslow() bool { return racequeue.size.Load() > raceQueueMost }
 
 // racehold holds up who records too fast for the disk. It needs nothing but time:
 // the caller may have a P and locks, and is on the system stack. Where accesses
-// are left out instead, only synchronization can make it necessary.
+// are left out instead, only synchronization can make it necessary. The other end
+// of a window's pipe may be a goroutine of this program, which does need a P: then
+// a hook only slows down, so that its goroutine is preempted in turn.
 //
 //go:nowritebarrierrec
 func racehold() {
@@ -184,6 +186,9 @@ func racehold() {
 	w := racewaiting()
 	for racequeue.size.Load() > most && racedying.Load() == 0 && w.hopeful() {
 		usleep(200)
+		if !racewhole && !raceseekable {
+			break
+		}
 	}
 }
 

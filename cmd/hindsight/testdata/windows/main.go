@@ -67,6 +67,23 @@ func main() {
 		for range 100_000 {
 			both(&inside)
 		}
+	case "own": // a window into a pipe that the program reads itself
+		r, w, err := os.Pipe()
+		if err != nil {
+			panic(err)
+		}
+		copied := make(chan int64)
+		go func() {
+			n, _ := io.Copy(io.Discard, r)
+			copied <- n
+		}()
+		if err := windowStart(w.Fd(), 0); err != "" {
+			panic(err)
+		}
+		churn(500_000)
+		n, failed := windowStop()
+		w.Close()
+		fmt.Printf("%q %v\n", failed, n == <-copied)
 	case "some":
 		both := race()
 		both(&inside)
