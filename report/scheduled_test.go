@@ -26,7 +26,7 @@ func scheduled() *finding.Result {
 		Schema: finding.Schema, Verdict: finding.Inconclusive, Order: "model", Tool: "v1.2.0",
 		Findings: []finding.Finding{{
 			Rule: "HB052", ID: "51c0ffee0052", Severity: "note", Tier: "observed", Witness: "none", Occurrences: 5,
-			Message: "a goroutine waits to send, and nobody was woken here during the trace", Events: []finding.Access{leaked},
+			Message: "a goroutine waits to send, and nobody was woken here during the trace: a possible leak", Events: []finding.Access{leaked},
 			Graph: &finding.Graph{
 				Nodes: []finding.Node{
 					{ID: 0, Goroutine: "g12", Event: 3, Op: "go", Label: "go g29", Site: started[0], Elided: 3},

@@ -82,13 +82,13 @@ func (b *Observer) stuckFinding(g *blockedGroup) finding.Finding {
 		f.Rule, f.Severity = rule.ID(ruleForever), "error"
 		f.Message = "a goroutine uses a nil channel, and nothing can end its wait"
 	case g.kind == group && !b.hasChildren(first.id):
-		f.Message = "a goroutine " + does[g.kind] + ", and none is left of those that it started"
+		f.Message = "a goroutine " + does[g.kind] + ", and none is left of those that it started: a possible leak"
 	case g.place != nil && g.place.all > 0 && !first.passed():
-		f.Message = "a goroutine " + does[g.kind] + ", and whoever went on here before was woken by a goroutine that has gone on since"
+		f.Message = "a goroutine " + does[g.kind] + ", and whoever went on here before was woken by who had started it, who has gone on: a possible leak"
 	case first.passed():
-		f.Message = "a goroutine " + does[g.kind] + ", and others that came here later went on before it"
+		f.Message = "a goroutine " + does[g.kind] + ", and others that came here later went on before it: a possible leak"
 	default:
-		f.Message = "a goroutine " + does[g.kind] + ", and nobody was woken here during the trace"
+		f.Message = "a goroutine " + does[g.kind] + ", and nobody was woken here during the trace: a possible leak"
 	}
 	return f
 }
@@ -125,9 +125,9 @@ func (b *Observer) cycleFinding(a *assembly, c *finding.Cycle) finding.Finding {
 		}
 	}
 	gs = gs[:min(len(gs), maxEvents)]
-	message := "goroutines may wait for each other"
+	message := "goroutines may wait for each other: a possible deadlock"
 	if c.All {
-		message = "the whole program waits"
+		message = "the whole program waits: a possible deadlock"
 	}
 	f := b.note(ruleCycle, message, 1)
 	for _, g := range gs {
@@ -150,7 +150,7 @@ func (b *Observer) convoyFinding(s *spot) finding.Finding {
 	if g := b.gs[last.g]; g != nil {
 		event.Created, event.Creator = b.created(g)
 	}
-	f := b.note(ruleConvoy, "many goroutines wait here in turn", 1, event)
+	f := b.note(ruleConvoy, "many goroutines wait here in turn: a convoy", 1, event)
 	f.Why = fmt.Sprintf("At most %d waited at once, and %d waits ended one after the other, of %d goroutines: %.3g s in all, %.3g s from the first turn to the last.",
 		c.width, c.turns, len(c.gs), seconds(c.ns), seconds(c.end-c.start))
 	p := newPicture(b)
