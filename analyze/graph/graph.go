@@ -10,7 +10,6 @@
 package graph
 
 import (
-	"slices"
 	"sort"
 
 	"github.com/hindsight-go/hindsight/analyze/event"
@@ -23,7 +22,10 @@ type Node int32
 
 // Graph is a happens-before graph. It does not change once built.
 type Graph struct {
-	nodes []node
+	// Node n is event where[n], or, if that is negative, a version that event
+	// ^where[n] has made: most nodes may be versions.
+	where  []int32
+	events []node
 	// In-edges of node n are in[first[n]:first[n+1]]; those of program order
 	// and of goroutine creation are not among them, see preds.
 	first  []uint32
@@ -35,7 +37,7 @@ type Graph struct {
 	late map[Node]half
 }
 
-// node is an event, or, with g -1, a version.
+// node is an event.
 type node struct {
 	seq   uint64 // place in the replay, from 1
 	index uint64
@@ -82,26 +84,29 @@ func (e *Event) Verb() string {
 }
 
 // IsVersion reports whether n is a version.
-func (g *Graph) IsVersion(n Node) bool { return g.nodes[n].g < 0 }
+func (g *Graph) IsVersion(n Node) bool { return g.where[n] < 0 }
+
+// at returns the event of a node, or that which made the version.
+func (g *Graph) at(n Node) *node { return &g.events[max(g.where[n], ^g.where[n])] }
 
 // Event returns the event of a node that is no version.
 func (g *Graph) Event(n Node) Event {
-	x := &g.nodes[n]
+	x := g.at(n)
 	return Event{x.op, x.g, x.child, x.index, x.seq, x.obj, x.cycle, x.stack, x.done}
 }
 
 // Len returns the number of nodes, 0 included.
-func (g *Graph) Len() int { return len(g.nodes) }
+func (g *Graph) Len() int { return len(g.where) }
 
 // Preds appends the edges that lead to n.
 func (g *Graph) Preds(edges []Edge, n Node) []Edge {
-	x := &g.nodes[n]
 	for _, h := range g.in[g.first[n]:g.first[n+1]] {
 		edges = append(edges, Edge{h.from, h.kind})
 	}
-	if x.g < 0 {
+	if g.IsVersion(n) {
 		return edges
 	}
+	x := g.at(n)
 	return g.programPreds(edges, x.g, x.prev)
 }
 
@@ -127,7 +132,7 @@ func (g *Graph) Last(of event.G, index uint64) Node {
 		return 0
 	}
 	all := g.byG[of]
-	i := sort.Search(len(all), func(i int) bool { return g.nodes[all[i]].index >= index })
+	i := sort.Search(len(all), func(i int) bool { return g.at(all[i]).index >= index })
 	if i == 0 {
 		return 0
 	}
@@ -140,7 +145,7 @@ func (g *Graph) Next(of event.G, index uint64) Node {
 		return 0
 	}
 	all := g.byG[of]
-	i := sort.Search(len(all), func(i int) bool { return g.nodes[all[i]].index > index })
+	i := sort.Search(len(all), func(i int) bool { return g.at(all[i]).index > index })
 	if i == len(all) {
 		return 0
 	}
@@ -160,7 +165,7 @@ type Builder struct {
 // NewBuilder returns a builder of the graph in one mode.
 func NewBuilder(mode hb.Mode, collected bool) *Builder {
 	b := &Builder{
-		graph:  &Graph{nodes: make([]node, 1), first: []uint32{0, 0}, late: map[Node]half{}},
+		graph:  &Graph{where: make([]int32, 1), events: make([]node, 1), first: []uint32{0, 0}, late: map[Node]half{}},
 		clocks: hb.New(mode, collected),
 	}
 	b.clocks.Trace((*tracer)(b))
@@ -183,7 +188,7 @@ func (b *Builder) Add(e *event.Event, seq uint64) {
 	}
 	g := b.graph
 	b.grow(e.G)
-	b.cur = Node(len(g.nodes))
+	b.cur = Node(len(g.where))
 	n := node{seq: b.seq, index: e.Index, obj: e.Obj, g: e.G, cycle: e.Cycle, stack: e.Stack, op: e.Op}
 	switch e.Op {
 	case event.Go:
@@ -196,7 +201,8 @@ func (b *Builder) Add(e *event.Event, seq uint64) {
 	if all := g.byG[e.G]; len(all) > 0 {
 		n.prev = all[len(all)-1]
 	}
-	g.nodes = append(g.nodes, n)
+	g.where = append(g.where, int32(len(g.events)))
+	g.events = append(g.events, n)
 	g.byG[e.G] = append(g.byG[e.G], b.cur)
 	b.in, b.made = b.in[:0], b.made[:0]
 	b.clocks.Apply(e)
@@ -217,8 +223,6 @@ func (b *Builder) grow(of event.G) {
 
 // Graph returns what has been built. The builder must not be used after it.
 func (b *Builder) Graph() *Graph {
-	b.graph.nodes = slices.Clip(b.graph.nodes)
-	b.graph.in = slices.Clip(b.graph.in)
 	return b.graph
 }
 
@@ -227,8 +231,8 @@ type tracer Builder
 
 func (t *tracer) Release(old int32, k hb.Kind) int32 {
 	g := t.graph
-	v := Node(len(g.nodes))
-	g.nodes = append(g.nodes, node{seq: t.seq, g: -1})
+	v := Node(len(g.where))
+	g.where = append(g.where, ^int32(len(g.events)-1))
 	in := []half{{t.cur, k}}
 	if old != 0 {
 		in = append(in, half{Node(old), k})

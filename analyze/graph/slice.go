@@ -41,7 +41,7 @@ func (g *Graph) Meet(a, b Point, steps int) (m Meeting, ok bool) {
 			continue
 		}
 		edges = edges[:0]
-		if n := g.Last(p.G, p.Index+1); n != 0 && g.nodes[n].index == p.Index {
+		if n := g.Last(p.G, p.Index+1); n != 0 && g.at(n).index == p.Index {
 			edges = g.Preds(edges, n) // an atomic access
 		} else {
 			edges = g.programPreds(edges, p.G, n)
@@ -174,7 +174,7 @@ func (g *Graph) Slice(m *Meeting, a, b Access, d Describer) *finding.Graph {
 	}
 	var all []shown
 	for n := range keep {
-		x := &g.nodes[n]
+		x := g.at(n)
 		if own := x.g == a.G && x.index == a.Index || x.g == b.G && x.index == b.Index; !own {
 			all = append(all, shown{node: n})
 		}
@@ -184,7 +184,7 @@ func (g *Graph) Slice(m *Meeting, a, b Access, d Describer) *finding.Graph {
 		if s.access != nil {
 			return s.access.Seq
 		}
-		return g.nodes[s.node].seq
+		return g.at(s.node).seq
 	}
 	slices.SortFunc(all, func(x, y shown) int {
 		if seq(x) < seq(y) {
