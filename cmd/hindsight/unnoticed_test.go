@@ -36,7 +36,7 @@ func TestUnnoticed(t *testing.T) {
 	}
 	for _, name := range []string{
 		"return", "exit", "direct", "panic", "fault", "goexit", "recover", "deadlock", "asleep", "mapwrites",
-		"overflow", "terminated", "killed", "caught", "goroutines", "child", "descriptors", "allocations", "traced", "input",
+		"overflow", "terminated", "killed", "caught", "goroutines", "child", "descriptors", "allocations", "traced", "input", "setuid",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -55,7 +55,7 @@ func TestUnnoticed(t *testing.T) {
 				t.Errorf("analyze: exit %d\n%s%s", code, &out, &notes)
 			}
 			switch name {
-			case "return", "exit", "recover", "caught", "goroutines", "child", "descriptors", "allocations", "traced", "input":
+			case "return", "exit", "recover", "caught", "goroutines", "child", "descriptors", "allocations", "traced", "input", "setuid":
 				if !strings.Contains(notes.String()+out.String(), "1 distinct data race") {
 					t.Errorf("not one race:\n%s%s", &out, &notes)
 				}

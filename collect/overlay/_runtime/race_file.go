@@ -501,7 +501,7 @@ func racesave(reason uint64) {
 	}
 	var mask sigset
 	sigsave(&mask)
-	sigblock(false) // see racewriter
+	racelargefiles()
 	if buf := trace.reading; buf != nil {
 		racedump(buf)
 	}

@@ -53,6 +53,15 @@ func raceisfile(fd int32) bool {
 	return racesyscall(raceSysLseek, uintptr(fd), 0, 1) < 1<<63
 }
 
+// racelargefiles makes writing a file beyond its greatest size an error for this
+// thread, instead of SIGXFSZ. Other signals must come: syscall.Setuid and its like
+// wait for every thread.
+func racelargefiles() {
+	var xfsz sigset
+	sigaddset(&xfsz, _SIGXFSZ)
+	sigprocmask(_SIG_BLOCK, &xfsz, nil)
+}
+
 // racewritable waits until the pipe takes some bytes, and reports whether that happens.
 func racewritable() bool {
 	poll := struct {

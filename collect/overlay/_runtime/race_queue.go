@@ -102,7 +102,7 @@ func raceenqueue1(p unsafe.Pointer, n int32) {
 func racewriter() {
 	q := &racequeue
 	q.writer = uintptr(unsafe.Pointer(getg().m))
-	sigblock(false) // a file that is too large is an error, not SIGXFSZ
+	racelargefiles()
 	lock(&sched.lock)
 	sched.nmsys++
 	checkdead()

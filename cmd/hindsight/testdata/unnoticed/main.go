@@ -102,7 +102,8 @@ var cases = map[string]func(){
 		trace.Stop()
 		fmt.Println(bytes.HasPrefix(b.Bytes(), []byte("go 1.")), bytes.Contains(b.Bytes(), []byte("message")))
 	},
-	"input": func() { b, err := io.ReadAll(os.Stdin); fmt.Println(len(b), err) },
+	"setuid": func() { fmt.Println(syscall.Setuid(os.Getuid())) }, // a system call by every thread
+	"input":  func() { b, err := io.ReadAll(os.Stdin); fmt.Println(len(b), err) },
 }
 
 func kill(s syscall.Signal) {
