@@ -39,6 +39,7 @@ import (
 	"github.com/hindsight-go/hindsight/analyze/hb"
 	"github.com/hindsight-go/hindsight/analyze/predict"
 	"github.com/hindsight-go/hindsight/analyze/recording"
+	"github.com/hindsight-go/hindsight/analyze/scheduling"
 	"github.com/hindsight-go/hindsight/analyze/script"
 	"github.com/hindsight-go/hindsight/report"
 )
@@ -110,9 +111,13 @@ func analyzed(f *os.File, level string) (*finding.Result, error) {
 	case bytes.HasPrefix(head, []byte("<")):
 		return report.ReadHTML(f)
 	case bytes.HasPrefix(head, []byte("go 1.")):
-		rec, err := recording.Read(f, recording.Options{Jobs: 1})
+		seen := scheduling.New(scheduling.Options{})
+		rec, err := recording.Read(f, recording.Options{Jobs: 1, Plain: seen.Event})
 		if err != nil {
 			return nil, err
+		}
+		if !rec.Instrumented() && !rec.Annotated() {
+			return analyze.Plain(seen, o.Order, rec.PlainRun(), rec.Coverage()), nil
 		}
 		o.Coverage = rec.Coverage
 		result, err := analyze.Source(rec, o)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/trace"
 	"strings"
 	"testing"
 
@@ -39,8 +40,8 @@ func packed(t *testing.T, data []byte) []byte {
 // runner did with them.
 func TestFleet(t *testing.T) {
 	dir := t.TempDir()
-	trace := recorded.Lostupdate()
-	files := map[string][]byte{"a.trace": trace, "b.trace": trace, "c.trace.gz": packed(t, trace)}
+	lostUpdate := recorded.Lostupdate()
+	files := map[string][]byte{"a.trace": lostUpdate, "b.trace": lostUpdate, "c.trace.gz": packed(t, lostUpdate)}
 	for n := range 20 {
 		files[fmt.Sprintf("%d.hbt", n)] = fmt.Appendf(nil, "g1 go g2 @m.go:1\ng1 write x @m.go:%d\ng2 read x @m.go:%d\n", n%4, n%3)
 	}
@@ -50,7 +51,7 @@ func TestFleet(t *testing.T) {
 			t.Fatal(err)
 		}
 		if strings.HasSuffix(name, ".gz") {
-			data = trace
+			data = lostUpdate
 		}
 		unpacked := filepath.Join(t.TempDir(), "x")
 		if err := os.WriteFile(unpacked, data, 0o666); err != nil {
@@ -98,6 +99,26 @@ func TestFleet(t *testing.T) {
 		if err != nil || broken != strings.Contains(string(failed), "broken.trace: ") || broken != strings.Contains(string(failed), "empty: is empty") {
 			t.Errorf("%v, unreadable: %q", err, failed)
 		}
+	}
+}
+
+// A trace without records gives no verdict, and what it tells of goroutines.
+func TestPlain(t *testing.T) {
+	dir, out := t.TempDir(), filepath.Join(t.TempDir(), "fleet.json")
+	f, err := os.Create(filepath.Join(dir, "plain.trace"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := trace.Start(f); err != nil {
+		t.Fatal(err)
+	}
+	trace.Stop()
+	f.Close()
+	if status, err := run(context.Background(), filepath.Join(dir, "*"), out, "off"); err != nil || status != 65 {
+		t.Fatalf("status %d, %v", status, err)
+	}
+	if data, err := os.ReadFile(out); err != nil || !strings.Contains(string(data), `"scheduling": {`) {
+		t.Errorf("%v\n%s", err, data)
 	}
 }
 
