@@ -19,7 +19,7 @@ func main() {
 	}
 	switch os.Args[1] {
 	case "goroutines":
-		goroutines(n)
+		fmt.Println(goroutines(n))
 	case "stacks":
 		for range n {
 			stacks()
@@ -29,8 +29,9 @@ func main() {
 	}
 }
 
-// goroutines has n of them alive at once, each of which does a little.
-func goroutines(n int) {
+// goroutines has n of them alive at once, each of which does a little, and
+// returns what they count together.
+func goroutines(n int) int {
 	var mu sync.Mutex
 	total := 0
 	ready, end := make(chan int, 100), make(chan bool)
@@ -51,7 +52,7 @@ func goroutines(n int) {
 	}
 	close(end)
 	wg.Wait()
-	fmt.Println(total)
+	return total
 }
 
 // stacks grows stacks in calls that synchronize and access memory, and lets the
