@@ -45,7 +45,6 @@ func TestDeath(t *testing.T) {
 	}
 	if _, err := exec.LookPath("gcc"); err == nil {
 		bin := build(t, "threads")
-		// The race detector's annotations of calls of C order these.
 		tests = append(tests, tests[1])
 		last := &tests[len(tests)-1]
 		last.name, last.command, last.want = "C", bin, exitClean

@@ -1,4 +1,4 @@
-// Threads of C call back into Go, without order.
+// Threads of C call back into Go, where a lock orders them.
 package main
 
 /*
@@ -25,16 +25,14 @@ import "C"
 import "sync"
 
 var (
-	x  int
 	mu sync.Mutex
-	y  int
+	x  int
 )
 
 //export called
 func called() {
-	x++
 	mu.Lock()
-	y++
+	x++
 	mu.Unlock()
 }
 
