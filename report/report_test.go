@@ -171,6 +171,7 @@ func TestVerdictNeverTooGood(t *testing.T) {
 		{finding.Coverage{Complete: true}, false},
 		{finding.Coverage{Instrumented: true}, false},
 		{finding.Coverage{Instrumented: true, LostSync: 1}, false},
+		{finding.Coverage{Complete: true, Instrumented: true, Windows: []finding.Window{{}}}, true},
 	} {
 		r := quiet(test.coverage)
 		r.Verdict = finding.None // even where the analysis said so
@@ -181,6 +182,9 @@ func TestVerdictNeverTooGood(t *testing.T) {
 			text := strings.ToLower(string(render(t, f, r)))
 			if got := strings.Contains(text, "no data race"); got && !test.clean {
 				t.Errorf("%s of %+v says that there is no data race", f, test.coverage)
+			}
+			if strings.Contains(text, "no data race in this execution") && len(test.coverage.Windows) > 0 {
+				t.Errorf("%s says of a window what is true of the whole execution only", f)
 			}
 		}
 	}

@@ -14,6 +14,17 @@ type verdict struct {
 	Detail   string // what may and may not be concluded; one or more sentences
 }
 
+// scope is what the verdict is about.
+func scope(r *finding.Result) string {
+	switch len(r.Coverage.Windows) {
+	case 0:
+		return "this execution"
+	case 1:
+		return "this window"
+	}
+	return "these windows"
+}
+
 // verdictOf words the verdict of r. It is careful in one direction only: no
 // result whose recording was incomplete reads as the absence of races.
 func verdictOf(r *finding.Result) verdict {
@@ -37,10 +48,10 @@ func verdictOf(r *finding.Result) verdict {
 		}
 	case finding.None:
 		if r.Coverage.Instrumented && len(r.Suppressed) > 0 {
-			v.Headline = fmt.Sprintf("Nothing found in this execution beyond %s", count(len(r.Suppressed), "suppressed entry"))
+			v.Headline = fmt.Sprintf("Nothing found in %s beyond %s", scope(r), count(len(r.Suppressed), "suppressed entry"))
 			v.Detail = "Other conflicting accesses that the instrumented code made are ordered. Another execution may take other paths."
 		} else if r.Coverage.Instrumented {
-			v.Headline = "No data race in this execution"
+			v.Headline = "No data race in " + scope(r)
 			v.Detail = "Every two conflicting accesses that the instrumented code made are ordered. Another execution may take other paths."
 		} else {
 			v.Headline = "Nothing found among the recorded accesses"

@@ -169,6 +169,9 @@ func prepare(o Options, anywhere bool) (*command, error) {
 	if o.Full {
 		linker += " -X=runtime.racemode=full"
 	}
+	if len(o.Packages) > 0 {
+		linker += " -X=runtime.racechosen=yes"
+	}
 	if o.Limit > 0 {
 		linker += fmt.Sprintf(" -X=runtime.racelimit=%d", o.Limit)
 	}

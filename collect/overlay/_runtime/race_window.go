@@ -292,10 +292,14 @@ func (rs *racestate) adopt() {
 	rs.window = racewindows
 	rs.slices, rs.proc, rs.goid = 0, 0, 0
 	rs.low, rs.mark = 0, 0
-	if gp := (*g)(unsafe.Pointer(rs.gp)); gp.goid != 0 {
+	if gp := (*g)(unsafe.Pointer(rs.gp)); gp.goid != 0 && racechosen == "" {
 		rs.beneath(gp)
 	}
 }
+
+// racechosen is not empty if only chosen packages have hooks. Then it is not
+// known of a call found on a stack whether its end will be told.
+var racechosen string
 
 // beneath puts the calls that gp was in before its hooks worked beneath those
 // that they have told of. They are found by frame pointers. gp has left its
