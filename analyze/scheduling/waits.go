@@ -65,8 +65,11 @@ func kindOf(reason string, frames []event.Frame) kind {
 	if len(frames) > 0 {
 		inner = frames[0].Func
 	}
-	if reason == "forever" {
+	switch {
+	case reason == "forever":
 		return forever
+	case reason == "preempted", reason == "wait for debug call", reason == "wait until GC ends", strings.HasPrefix(reason, "GC "):
+		return other // the runtime stopped it, wherever it was
 	}
 	// What the runtime waits for on a goroutine of the program, as when the garbage
 	// collector starts, no other goroutine of the program ends.
