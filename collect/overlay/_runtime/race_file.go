@@ -152,6 +152,9 @@ func racetrace() error {
 	if err := StartTrace(); err != nil {
 		return err
 	}
+	// The first that the tracer says, at once, is the header: whatever the process
+	// leaves begins with it, however soon it ends.
+	raceput(ReadTrace())
 	go racereader()
 	if !raceserved {
 		raceserved = true
@@ -271,12 +274,17 @@ func racereader() {
 			break
 		}
 		if len(buf) > 0 {
-			raceenqueue(buf)
-			racetee(buf)
+			raceput(buf)
 		}
 	}
 	raceteeend()
 	semrelease(&racedone)
+}
+
+// raceput passes on what the tracer says.
+func raceput(buf []byte) {
+	raceenqueue(buf)
+	racetee(buf)
 }
 
 // raceforget takes the recorder's own goroutine out of the recording.
