@@ -15,13 +15,16 @@ import (
 // the other formats are written.
 func FuzzPage(f *testing.F) {
 	trace := recorded.Lostupdate()
-	golden, err := os.ReadFile("../../report/testdata/races.html")
-	if err != nil {
-		f.Fatal(err)
+	known := []string{"body class"} // of a page of many races
+	for _, name := range []string{"races.html", "plain.html"} {
+		golden, err := os.ReadFile("../../report/testdata/" + name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		known = append(known, elementsOf(f, string(golden))...)
 	}
-	known := elementsOf(f, string(golden))
-	known = append(known, "body class") // of a page of many races
 	f.Add(string(trace))
+	f.Add("go 1.26 trace\x00\x00\x00")
 	f.Add(strings.ReplaceAll(string(trace), "main.main", `<b>"'\;`)) // as long
 	for _, name := range []string{
 		"</script><script>alert(1)</script>", `"onclick="alert(1)`, "<!--", "${x}`", "{{.}}", "\u202eevil", "&lt;b&gt;", "javascript:alert(1)", "]]>", "\x7f",
