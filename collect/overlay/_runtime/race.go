@@ -162,6 +162,10 @@ type raceframe struct {
 	pc, off uint32
 }
 
+// raceLent is the distance of a call that was put there for a record (see lend):
+// any function that tells of its call or return ends it.
+const raceLent = 1<<32 - 1
+
 var (
 	raceon    bool    // this process records: from before the main goroutine exists, or while a window is open
 	raceasked bool    // whether raceon is decided
@@ -269,10 +273,9 @@ func racegostart(pc uintptr) uintptr {
 			if gp != spawn {
 				fp = spawn.sched.bp
 			}
-			n := parent.pushcallers(spawn, pc, fp)
+			parent.lend(spawn, pc, fp)
 			pb.begin(spawn, parent, 2)
 			pb.put2(rawGo<<rawKindShift|rs.gid, uint64(racepc(pc))<<32)
-			parent.pop(n)
 			pb.released() // the child comes after what came before, not after what comes
 		}
 	}
@@ -413,56 +416,68 @@ func racefuncexit() {
 	}
 }
 
-// pushcallers puts the callers of pc on the shadow stack for one record, if pc
+// lend puts the callers of pc on the shadow stack for one record, if pc
 // is in a function that does not tell of its calls: the compiler leaves the
 // packages sync, sync/atomic and internal/sync out. They are found by frame
 // pointers, from fp on outwards: first the frame that returns to pc, then its
-// callers up to and with the first that is instrumented. It returns how many
-// there are, for pop.
+// callers up to and with the first that is instrumented. They stay until
+// something else is recorded or told (raceLent), since the next operation often
+// has the same.
 //
 //go:nosplit
-func (rs *racestate) pushcallers(gp *g, pc, fp uintptr) int32 {
-	if !raceuntold(pc) {
-		return 0
-	}
+func (rs *racestate) lend(gp *g, pc, fp uintptr) {
 	const most = 4
-	lo, size := gp.stack.lo, gp.stack.hi-gp.stack.lo-16
-	for i := 0; ; i++ {
-		if i == 8 || fp-lo >= size {
-			return 0
-		}
-		ret := *(*uintptr)(unsafe.Pointer(fp + 8))
-		fp = *(*uintptr)(unsafe.Pointer(fp))
-		if ret == pc {
-			break
-		}
-	}
 	var pcs [most]uint32
 	n := int32(0)
-	for n < most && fp-lo < size {
-		ret := *(*uintptr)(unsafe.Pointer(fp + 8))
-		pcs[n] = racepc(ret)
-		n++
-		if !raceuntold(ret) {
-			break
+	if raceuntold(pc) {
+		lo, size := gp.stack.lo, gp.stack.hi-gp.stack.lo-16
+		found := false
+		for i := 0; i < 8 && !found && fp-lo < size; i++ {
+			found = *(*uintptr)(unsafe.Pointer(fp + 8)) == pc
+			fp = *(*uintptr)(unsafe.Pointer(fp))
 		}
-		fp = *(*uintptr)(unsafe.Pointer(fp))
+		for found && n < most && fp-lo < size {
+			ret := *(*uintptr)(unsafe.Pointer(fp + 8))
+			pcs[n] = racepc(ret)
+			n++
+			if !raceuntold(ret) {
+				break
+			}
+			fp = *(*uintptr)(unsafe.Pointer(fp))
+		}
 	}
-	if rs.depth+n > rs.size {
+	d := rs.own()
+	for n > 0 && d < rs.depth && rs.frame(d).pc == pcs[n-1] {
+		d++
+		n--
+	}
+	rs.cut(d)
+	if d+n > rs.size {
 		systemstack(func() { rs.grow() })
 	}
-	for i := range n {
-		f := rs.frame(rs.depth + i)
-		f.pc, f.off = pcs[n-1-i], 0
+	for ; n > 0; n-- {
+		*rs.frame(rs.depth) = raceframe{pcs[n-1], raceLent}
+		rs.depth++
 	}
-	rs.depth += n
-	return n
 }
 
+// own is the number of calls that functions have told of.
+//
 //go:nosplit
-func (rs *racestate) pop(n int32) {
-	rs.depth -= n
-	rs.low = min(rs.low, rs.depth)
+func (rs *racestate) own() int32 {
+	d := rs.depth
+	for d > 0 && rs.frame(d-1).off == raceLent {
+		d--
+	}
+	return d
+}
+
+// cut leaves d calls.
+//
+//go:nosplit
+func (rs *racestate) cut(d int32) {
+	rs.depth = d
+	rs.low = min(rs.low, d)
 }
 
 // raceuntold reports whether pc is in a function without racefuncenter.
@@ -523,17 +538,10 @@ func raceread(addr uintptr) {
 		raceaccess(gp, rawRead, addr, 1, pc, 0)
 		return
 	}
-	if r := pb.running(pc); r.continues(addr, pc) && r.goeson(pb, rs, addr) {
+	if pb.seen(0, addr) {
 		return
 	}
-	site := pc & pb.sites
-	f := pb.entry(addr, site)
-	what, who := uint64(addr)|1<<48, uint64(site)<<raceEpochBits|uint64(pb.epochs[0])
-	if f.what == what && (f.who == who || f.who == uint64(pb.epochs[1])) {
-		return // or a write, where sites do not matter, in this epoch
-	}
-	f.what, f.who = what, who
-	pb.access(rs, rawRead<<rawKindShift|addr, 1, pc)
+	pb.unseen(rs, rawRead<<rawKindShift|addr, pc)
 }
 
 //go:nosplit
@@ -549,17 +557,29 @@ func racewrite(addr uintptr) {
 		raceaccess(gp, rawWrite, addr, 1, pc, 0)
 		return
 	}
+	if pb.seen(1, addr) {
+		return
+	}
+	pb.unseen(rs, rawWrite<<rawKindShift|addr, pc)
+}
+
+// unseen is the rest of raceread and racewrite: what is the kind and the address.
+//
+//go:nosplit
+func (pb *raceproc) unseen(rs *racestate, what, pc uintptr) {
+	addr := what & rawAddrMask
 	if r := pb.running(pc); r.continues(addr, pc) && r.goeson(pb, rs, addr) {
 		return
 	}
-	site := pc & pb.sites
-	f := pb.entry(addr, site)
-	what, who := uint64(addr)|1<<48, uint64(site)<<raceEpochBits|uint64(pb.epochs[1])
-	if f.what == what && f.who == who {
+	if pb.sites == 0 {
+		if what>>rawKindShift == rawRead && pb.seen(1, addr) {
+			return // written in this epoch
+		}
+		pb.see(what>>rawKindShift&1, addr)
+	} else if pb.recorded(what, 1, pc) {
 		return
 	}
-	f.what, f.who = what, who
-	pb.access(rs, rawWrite<<rawKindShift|addr, 1, pc)
+	pb.access(rs, what, 1, pc)
 }
 
 //go:nosplit
@@ -596,14 +616,14 @@ func raceaccess(gp *g, kind uint64, addr, size, pc, via uintptr) {
 	if pb.cur != uintptr(unsafe.Pointer(rs)) || rs.proc != uintptr(unsafe.Pointer(pb)) || pb.sweepgen != mheap_.sweepgen {
 		pb.enter(gp, rs)
 	}
-	if size < 1<<16 {
-		site := pc & pb.sites
-		f := pb.entry(addr, site)
-		what, who := uint64(addr)|uint64(size)<<48, uint64(site)<<raceEpochBits|uint64(pb.epochs[kind&1])
-		if f.what == what && (f.who == who || kind == rawRead && f.who == uint64(pb.epochs[1])) {
+	switch {
+	case size == 1 && pb.sites == 0:
+		if pb.seen(1, addr) || kind == rawRead && pb.seen(0, addr) {
 			return
 		}
-		f.what, f.who = what, who
+		pb.see(uintptr(kind)&1, addr)
+	case size < 1<<16 && pb.recorded(uintptr(kind)<<rawKindShift|addr, size, pc):
+		return
 	}
 	pb.via = via
 	pb.access(rs, uintptr(kind)<<rawKindShift|addr, size, pc)
@@ -622,6 +642,9 @@ func (pb *raceproc) access(rs *racestate, what, size, pc uintptr) {
 			pb.foreign++
 		}
 		return
+	}
+	if d := rs.own(); d != rs.depth {
+		rs.cut(d)
 	}
 	if rs.low != rs.depth || rs.mark != rs.depth {
 		pb.tellstack(rs)
@@ -788,6 +811,7 @@ func racemalloctyp(p unsafe.Pointer, sz uintptr, typ *_type) {
 		return
 	}
 	rs := (*racestate)(unsafe.Pointer(gp.racectx))
+	rs.cut(rs.own())
 	pb.begin(gp, rs, 5)
 	// The caller's callers: mallocgc, newobject, the program. Which of them is
 	// the program's is found out when the record is encoded.
@@ -861,9 +885,10 @@ func raceopctx(gp *g, ctx uintptr, op, space uint8, addr uintptr, slot, n uint32
 		return
 	}
 	rs := (*racestate)(unsafe.Pointer(ctx))
-	var pushed int32
 	if gp == getg() {
-		pushed = rs.pushcallers(gp, pc, getcallerfp())
+		rs.lend(gp, pc, getcallerfp())
+	} else {
+		rs.cut(rs.own())
 	}
 	pb.begin(gp, rs, 4)
 	addr &= rawAddrMask // some are hashes
@@ -882,7 +907,6 @@ func raceopctx(gp *g, ctx uintptr, op, space uint8, addr uintptr, slot, n uint32
 	default:
 		pb.released()
 	}
-	rs.pop(pushed)
 }
 
 // raceplain is raceop for the hooks without a name space of their own. Inside

@@ -70,13 +70,12 @@ func raceatomic32(addr *uint32, op int, a, b uint32, pc uintptr) (uint32, bool) 
 		pc = *(*uintptr)(unsafe.Pointer(fp + 8))
 	}
 	rs := (*racestate)(unsafe.Pointer(gp.racectx))
-	pushed := rs.pushcallers(gp, pc, getcallerfp())
+	rs.lend(gp, pc, getcallerfp())
 	pb.begin(gp, rs, 3)
 	c := racecounter(raceSpaceAddr, uintptr(unsafe.Pointer(addr)))
 	v := lockcounter(c)
 	r, ok := racedo32(addr, op, a, b)
 	raceatomicput(gp, pb, uintptr(unsafe.Pointer(addr)), 4, racekind(op, ok), c, v, pc)
-	rs.pop(pushed)
 	return r, ok
 }
 
@@ -97,13 +96,12 @@ func raceatomic64(addr *uint64, op int, a, b uint64, pc uintptr) (uint64, bool) 
 		pc = *(*uintptr)(unsafe.Pointer(fp + 8))
 	}
 	rs := (*racestate)(unsafe.Pointer(gp.racectx))
-	pushed := rs.pushcallers(gp, pc, getcallerfp())
+	rs.lend(gp, pc, getcallerfp())
 	pb.begin(gp, rs, 3)
 	c := racecounter(raceSpaceAddr, uintptr(unsafe.Pointer(addr)))
 	v := lockcounter(c)
 	r, ok := racedo64(addr, op, a, b)
 	raceatomicput(gp, pb, uintptr(unsafe.Pointer(addr)), 8, racekind(op, ok), c, v, pc)
-	rs.pop(pushed)
 	return r, ok
 }
 

@@ -19,6 +19,7 @@ import (
 
 const (
 	raceFilter    = 4096 // entries of a P's filter, a power of two
+	raceLines     = 4096 // the same
 	raceEpochBits = 17
 	raceKnown     = 1024
 	raceRuns      = 256  // instructions whose last record may be extended
@@ -73,9 +74,12 @@ type raceproc struct {
 	// not: of a goroutine's accesses to a location between two
 	// synchronizations the first read and the first write stay (a read after a
 	// write goes as well), which is enough to find each location with a race.
+	// Then lines, which are smaller and so nearer, stand for accesses of one
+	// byte, and filter for longer ones only.
 	epochs [2]uint32
 	sites  uintptr // which bits of an instruction's pc count: all or none
 	filter [raceFilter]raceseen
+	lines  [2][raceLines]uint64 // reads, writes: see seen
 	runs   [raceRuns]racerunning
 
 	known [raceKnown]uint32 // pcs that are defined, by their last bits
@@ -109,7 +113,7 @@ type raceleft struct {
 	pcs    [64]uint32
 }
 
-// raceseen is an access that has been recorded.
+// raceseen is an access that has been recorded, in the filter.
 type raceseen struct {
 	what uint64 // address, and size in the upper 16 bits
 	who  uint64 // pc, and epoch in the lower raceEpochBits
@@ -185,12 +189,51 @@ func racemakeproc(pp *p) *raceproc {
 	return (*raceproc)(unsafe.Pointer(pp.raceprocctx))
 }
 
-// entry is where the filter remembers an access by the instruction at site.
+// seen reports whether the filter knows a read (0) or write (1) of one byte in
+// this epoch, by whatever instruction. A line stands for 8 bytes of memory:
+// which, the epoch, and in the last 8 bits the bytes.
 //
 //go:nosplit
-func (pb *raceproc) entry(addr, site uintptr) *raceseen {
+func (pb *raceproc) seen(kind, addr uintptr) bool {
+	x := *pb.line(kind, addr) ^ pb.linekey(kind, addr)
+	return x < 1<<8 && x>>(addr&7)&1 != 0
+}
+
+//go:nosplit
+func (pb *raceproc) see(kind, addr uintptr) {
+	l, key := pb.line(kind, addr), pb.linekey(kind, addr)
+	if *l^key < 1<<8 {
+		key = *l
+	}
+	*l = key | 1<<(addr&7)
+}
+
+//go:nosplit
+func (pb *raceproc) line(kind, addr uintptr) *uint64 {
+	i := (addr>>3 ^ addr>>14) % raceLines
+	return (*uint64)(unsafe.Pointer(uintptr(unsafe.Pointer(&pb.lines)) + (kind*raceLines+i)*8))
+}
+
+//go:nosplit
+func (pb *raceproc) linekey(kind, addr uintptr) uint64 {
+	return uint64(addr>>14)<<(8+raceEpochBits) | uint64(pb.epochs[kind])<<8
+}
+
+// recorded reports whether the filter knows an access of size bytes by the
+// instruction at pc, and makes it known. what is its kind and address.
+//
+//go:nosplit
+func (pb *raceproc) recorded(what, size, pc uintptr) bool {
+	kind, addr := what>>rawKindShift, what&rawAddrMask
+	site := pc & pb.sites
 	h := (addr>>3 ^ addr<<6 ^ site*0x9E3779B1>>7) % raceFilter
-	return (*raceseen)(unsafe.Pointer(uintptr(unsafe.Pointer(&pb.filter)) + h*unsafe.Sizeof(raceseen{})))
+	f := (*raceseen)(unsafe.Pointer(uintptr(unsafe.Pointer(&pb.filter)) + h*unsafe.Sizeof(raceseen{})))
+	bytes, who := uint64(addr)|uint64(size)<<48, uint64(site)<<raceEpochBits|uint64(pb.epochs[kind&1])
+	if f.what == bytes && (f.who == who || kind == rawRead && f.who == uint64(pb.epochs[1])) {
+		return true // or a write, where sites do not matter, in this epoch
+	}
+	f.what, f.who = bytes, who
+	return false
 }
 
 // acquired and released follow a record of synchronization. What could both
@@ -216,6 +259,7 @@ func (pb *raceproc) released() {
 //go:nosplit
 func (pb *raceproc) forget() {
 	memclrNoHeapPointers(unsafe.Pointer(&pb.filter), unsafe.Sizeof(pb.filter))
+	memclrNoHeapPointers(unsafe.Pointer(&pb.lines), unsafe.Sizeof(pb.lines))
 	pb.epochs = [2]uint32{2, 3}
 }
 

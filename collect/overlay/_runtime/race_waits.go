@@ -168,12 +168,13 @@ func (rs *racestate) pushparked(gp *g, runtime bool) uintptr {
 	if own >= n {
 		return 0
 	}
+	rs.cut(rs.own())
 	for i := n - 1; i > own; i-- {
 		if rs.depth == rs.size {
 			rs.grow()
 		}
 		f := rs.frame(rs.depth)
-		f.pc, f.off = racepc(pcs[i]), 0
+		f.pc, f.off = racepc(pcs[i]), raceLent
 		rs.depth++
 	}
 	return pcs[own]

@@ -305,14 +305,14 @@ var racechosen string
 // that they have told of. They are found by frame pointers. gp has left its
 // stack for the system's or is parked.
 func (rs *racestate) beneath(gp *g) {
-	known := uint32(0)
+	known := uint32(raceLent)
 	if rs.depth > 0 {
-		known = rs.frame(0).off // 0: of calls put there for one record, which are the innermost
+		known = rs.frame(0).off
 	}
 	const most = 1 << 16
 	n := int32(0)
 	for calls := racecallsof(gp); n < most && calls.next(); {
-		if known == 0 || calls.off < known {
+		if calls.off < known {
 			n++
 		}
 	}
@@ -324,7 +324,7 @@ func (rs *racestate) beneath(gp *g) {
 	}
 	rs.depth += n
 	for calls := racecallsof(gp); n > 0 && calls.next(); {
-		if known == 0 || calls.off < known {
+		if calls.off < known {
 			n--
 			*rs.frame(n) = raceframe{racepc(calls.pc), calls.off}
 		}
