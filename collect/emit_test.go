@@ -93,7 +93,7 @@ func TestAnnotationIsChunk(t *testing.T) {
 		var d record.Decoder
 		var r record.Record
 		var now said
-		for d.Reset(ch.Payload, 0); d.Next(&r); {
+		for d.Reset(ch.Payload); d.Next(&r); {
 			switch now.tag = r.Tag; r.Tag {
 			case record.TagVar, record.TagType:
 				now.name = string(r.Name)
@@ -142,7 +142,7 @@ func TestLate(t *testing.T) {
 	}
 	var d record.Decoder
 	var r record.Record
-	for d.Reset(ch.Payload, 0); d.Next(&r); {
+	for d.Reset(ch.Payload); d.Next(&r); {
 	}
 	if r.Tag != record.TagAtomic || r.Atomic != record.AtomicLoad || r.Size != 8 || d.Err() != nil {
 		t.Errorf("%+v %v", r, d.Err())

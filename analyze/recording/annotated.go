@@ -223,7 +223,7 @@ func (a *annotation) chunk(ev *trace.Event, message string) {
 	var r record.Record
 	var typ, variable named
 	var base uint64
-	for d.Reset(ch.Payload, 0); d.Next(&r); {
+	for d.Reset(ch.Payload); d.Next(&r); {
 		switch r.Tag {
 		case record.TagType:
 			typ = named{r.Size, string(r.Name)}

@@ -117,7 +117,7 @@ func (d *decoder) chunk(payload []byte) {
 	r := &d.r
 	d.open = false
 	var cycle uint32
-	for d.d.Reset(payload, 0); d.d.Next(r); {
+	for d.d.Reset(payload); d.d.Next(r); {
 		if !d.open && r.Tag != record.TagSlice {
 			continue // definitions, and what belongs to nobody
 		}

@@ -61,7 +61,7 @@ func indexBlock(b *block) (x blockIndex) {
 		x.unflagged = true
 		var inSlice, orphans bool
 		about := chunkEnds{chunkKey: chunkKey{ch.Stream, ch.Seq}, ended: ch.Flags&record.FlagEnded != 0}
-		d.Reset(ch.Payload, 0)
+		d.Reset(ch.Payload)
 		for more := true; more; {
 			var others uint64
 			others, more = d.Skim(&r)

@@ -20,7 +20,7 @@ func BenchmarkDecode(b *testing.B) {
 		var r Record
 		m := 0
 		for _, c := range chunks {
-			for d.Reset(c[HeaderSize:], 0); d.Next(&r); {
+			for d.Reset(c[HeaderSize:]); d.Next(&r); {
 				m++
 			}
 		}

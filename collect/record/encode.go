@@ -15,13 +15,12 @@ type Encoder struct {
 	stream, seq uint32
 	emit        func(chunk []byte)
 
-	b        []byte // the chunk, with room for its header
-	slice    Slice  // whose records are being written; G is 0 if there is none
-	inslice  bool   // the chunk has a slice record
-	lastaddr uint64
-	lastpc   uint32
-	last     uint64
-	lastlow  uint64
+	b       []byte // the chunk, with room for its header
+	slice   Slice  // whose records are being written; G is 0 if there is none
+	inslice bool   // the chunk has a slice record
+	deltas  deltas
+	// expected is where in b the last TagExpected is, 0 if something came since.
+	expected int
 }
 
 // recordMax bounds the bytes of a record other than a definition or a stack.
@@ -90,8 +89,8 @@ func (e *Encoder) Flush(flags byte) {
 	e.emit(e.b)
 	e.seq++
 	e.b = e.b[:HeaderSize]
-	e.inslice = false
-	e.lastaddr, e.lastpc, e.last, e.lastlow = 0, 0, 0, 0
+	e.inslice, e.expected = false, 0
+	e.deltas = deltas{}
 }
 
 // room makes sure that the chunk takes n more bytes.
@@ -104,7 +103,7 @@ func (e *Encoder) room(n int) {
 // begin writes whose the following records are.
 func (e *Encoder) begin() {
 	e.inslice = true
-	e.lastaddr, e.lastpc, e.last, e.lastlow = 0, 0, 0, 0
+	e.deltas.slice()
 	e.byte(TagSlice)
 	e.uvarint(e.slice.G, uint64(e.slice.Number), uint64(e.slice.Part), uint64(e.slice.Cycle), e.slice.Goid)
 }
@@ -112,8 +111,8 @@ func (e *Encoder) begin() {
 func (e *Encoder) append(r *Record) {
 	switch r.Tag {
 	case TagRead, TagWrite:
-		if r.Size == 1 && r.Count <= 1 && r.Via == 0 && r.PC <= shortPCMax {
-			e.short(r.Tag-TagRead, &e.last, r.Addr, r.PC)
+		if r.Size == 1 && r.Count <= 1 && r.Via == 0 && r.PC <= maxPC {
+			e.short(r)
 			return
 		}
 		tag := r.Tag
@@ -139,23 +138,36 @@ func (e *Encoder) append(r *Record) {
 			e.pc(r.Via)
 		}
 	case TagAtomic:
-		e.byte(TagAtomic | byte(r.Atomic)<<1 | byte(r.Size>>3))
+		tag := TagAtomic | byte(r.Atomic)<<1 | byte(r.Size>>3)
+		if e.operation(r, linkAtomic+int(tag&15)) {
+			return
+		}
+		e.byte(tag)
 		e.addr(r.Addr)
 		e.pc(r.PC)
-		e.uvarint(r.Num)
+		e.num(0, r.Addr, r.Num)
 	case TagSync:
+		if r.Sync <= maxPlain && r.Space == 0 && r.Slot == 0 && r.N == 0 {
+			if e.operation(r, linkPlain+int(r.Sync)) {
+				return
+			}
+			e.byte(TagPlain | byte(r.Sync))
+			e.addr(r.Addr)
+			e.pc(r.PC)
+			e.num(0, r.Addr, r.Num)
+			return
+		}
 		e.byte(TagSync, byte(r.Sync), r.Space)
 		e.addr(r.Addr)
 		e.uvarint(uint64(r.Slot), uint64(r.N))
 		e.pc(r.PC)
-		e.uvarint(r.Num)
+		if r.Sync.Numbered() {
+			e.num(r.Space, r.Addr, r.Num)
+		} else {
+			e.uvarint(r.Num)
+		}
 	case TagStack:
-		switch {
-		case len(r.PCs) == 0:
-			e.short(3, &e.lastlow, r.Low, e.lastpc)
-			return
-		case len(r.PCs) == 1 && r.PCs[0] <= shortPCMax:
-			e.short(2, &e.lastlow, r.Low, r.PCs[0])
+		if e.calls(r) {
 			return
 		}
 		e.byte(TagStack)
@@ -221,18 +233,100 @@ func (e *Encoder) append(r *Record) {
 	}
 }
 
-// shortPCMax is the largest pc of a short record.
-const shortPCMax = 1<<27 - 1
-
-func (e *Encoder) short(what byte, last *uint64, a uint64, pc uint32) {
-	d, p := zigzag(int64(a-*last)), zigzag(int64(int32(pc-e.lastpc)))
-	*last, e.lastpc = a, pc
-	x, y := width(d), width(p)
-	e.byte(TagShort | what<<5 | byte(x-1)<<2 | byte(y-1))
-	e.fixed(d, x)
-	if what != 3 {
-		e.fixed(p, y)
+// come notes what is to be written. If it is what was expected, it is written as
+// that, and come returns true; else what was expected.
+func (e *Encoder) come(l link, may bool) (expected link, written bool) {
+	expected = e.deltas.come(l)
+	if l != expected || l == 0 || !may {
+		return expected, false
 	}
+	if e.expected != len(e.b)-1 || e.b[e.expected] == TagExpected+15 {
+		e.expected = len(e.b)
+		e.byte(TagExpected - 1)
+	}
+	e.b[e.expected]++
+	return expected, true
+}
+
+// short writes an access in a short form. Its address counts from the nearer one
+// of the last two.
+func (e *Encoder) short(r *Record) {
+	x := &e.deltas
+	base, d := byte(0), zigzag(int64(r.Addr-x.bases[0]))
+	if v := zigzag(int64(r.Addr - x.bases[1])); v < d {
+		base, d = 1, v
+	}
+	far := int64(r.Addr - x.bases[0])
+	expected, written := e.come(makeLink(r.PC, linkRead+int(r.Tag-TagRead), far), far == int64(int32(far)))
+	before := x.pc
+	x.access(r.Addr, r.PC)
+	if !written {
+		n := width(d)
+		e.shortPC(TagShort|(r.Tag-TagRead)<<6|base<<5|byte(n-1)<<2, r.PC, before, expected, d, n)
+	}
+}
+
+// shortPC writes a short record: its tag without the width of the pc, a number of
+// n bytes, and the pc.
+func (e *Encoder) shortPC(tag byte, pc, before uint32, expected link, v uint64, n int) {
+	if expected.pc() == pc {
+		e.byte(tag)
+		e.fixed(v, n)
+		return
+	}
+	d := zigzag(int64(int32(pc - before)))
+	size := slices.IndexFunc(pcWidths[:], func(n uint8) bool { return width(d) <= int(n) })
+	e.byte(tag | byte(size))
+	e.fixed(v, n)
+	e.fixed(d, int(pcWidths[size]))
+}
+
+// calls writes a stack record in a short form, if there is one.
+func (e *Encoder) calls(r *Record) bool {
+	x := &e.deltas
+	ended := x.depth - r.Low
+	switch {
+	case len(r.PCs) == 0 && ended-1 < 16:
+		x.depth = r.Low
+		if _, written := e.come(makeLink(x.pc, linkReturn, int64(ended)), true); !written {
+			e.byte(TagReturn | byte(ended-1))
+		}
+		return true
+	case len(r.PCs) == 1 && ended < 4 && r.PCs[0] <= maxPC:
+		before := x.pc
+		x.depth, x.pc = r.Low+1, r.PCs[0]
+		if expected, written := e.come(makeLink(x.pc, linkCall, int64(ended)), true); !written {
+			e.shortPC(TagCall|byte(ended)<<2, x.pc, before, expected, 0, 0)
+		}
+		return true
+	}
+	x.depth = r.Low + uint64(len(r.PCs))
+	return false
+}
+
+// operation writes an operation of a kind that may be expected, if it is.
+func (e *Encoder) operation(r *Record, kind int) bool {
+	if r.PC > maxPC {
+		return false
+	}
+	x := &e.deltas
+	far := int64(r.Addr - x.addr)
+	// Whether it is the expected number can be asked only of the counter at hand.
+	c := Counter(0, r.Addr)
+	n := &x.nums[c%len(x.nums)]
+	near := far == int64(int32(far)) && n.counter == uint16(c)+1 && r.Num == n.last+1
+	_, written := e.come(makeLink(r.PC, kind, far), near)
+	if written {
+		x.addr, x.pc, n.last = r.Addr, r.PC, r.Num
+	}
+	return written
+}
+
+// num writes the number of an operation on the object at addr.
+func (e *Encoder) num(space uint8, addr, num uint64) {
+	from, last := e.deltas.from(space, addr)
+	*last = num
+	e.svarint(int64(num - from))
 }
 
 // width is the number of bytes of a number in a short record.
@@ -257,13 +351,13 @@ func (e *Encoder) uvarint(list ...uint64) {
 func (e *Encoder) svarint(v int64) { e.uvarint(zigzag(v)) }
 
 func (e *Encoder) addr(a uint64) {
-	e.svarint(int64(a - e.lastaddr))
-	e.lastaddr = a
+	e.svarint(int64(a - e.deltas.addr))
+	e.deltas.addr = a
 }
 
 func (e *Encoder) pc(pc uint32) {
-	e.svarint(int64(int32(pc - e.lastpc)))
-	e.lastpc = pc
+	e.svarint(int64(int32(pc - e.deltas.pc)))
+	e.deltas.pc = pc
 }
 
 func (e *Encoder) bytes(b []byte) {

@@ -19,7 +19,7 @@ import (
 const Category = "hindsight"
 
 // Version is the version of the encoding.
-const Version = 1
+const Version = 2
 
 // Sizes of chunks in bytes: the whole, at most, and its header.
 const (
@@ -54,11 +54,12 @@ const (
 	TagRun    = 0x08 // with TagRead, TagWrite, alone: a run of one-byte accesses, stride and count follow
 	TagAtomic = 0x20 // | kind<<1 | 1 if 8 bytes wide, else 4
 
-	// The most frequent records have a short form, which a Record does not show:
-	// TagShort | what<<5 | bytes of the address - 1<<2 | bytes of the pc - 1. What
-	// is 0 for a read and 1 for a write of one byte, 2 for a stack record that
-	// adds one call, 3 for one that adds none.
-	TagShort = 0x80
+	// The most frequent records have shorter forms, which a Record does not show.
+	TagPlain    = 0x30 // | operation: a TagSync whose space, slot and n are 0
+	TagExpected = 0x50 // | n - 1: n records, each of which follows the one before it as another did before
+	TagReturn   = 0x60 // | n - 1: a TagStack that ends n calls
+	TagCall     = 0x70 // | calls ended<<2 | width of the pc: a TagStack that adds one
+	TagShort    = 0x80 // | 1<<6 for a write | base<<5 | bytes of the address - 1<<2 | width of the pc: an access of one byte
 
 	TagSymbol = 0x40
 	TagString = 0x41
@@ -266,18 +267,89 @@ type Status struct {
 type Decoder struct {
 	b        []byte
 	pos      int
-	lastaddr uint64
-	lastpc   uint32
-	last     uint64 // address that short accesses count from
-	lastlow  uint64 // number of calls that short stack records count from
+	expected int // records that are still to come of a TagExpected
+	deltas   deltas
 	err      error
 	pcs      []uint32
 	frames   []Frame
 }
 
-// Reset makes d read payload from offset pos, which begins a slice or is 0.
-func (d *Decoder) Reset(payload []byte, pos int) {
-	d.b, d.pos, d.lastaddr, d.lastpc, d.last, d.lastlow, d.err = payload, pos, 0, 0, 0, 0, nil
+// deltas is what the records of a chunk are told in terms of.
+type deltas struct {
+	addr  uint64
+	pc    uint32
+	depth uint64    // number of calls; of the slice
+	bases [2]uint64 // addresses of the last two short accesses, the last first
+	nums  [16]struct {
+		counter uint16 // and 1
+		last    uint64
+	}
+	// follow is what came, when it came last, after a record of the same pc and
+	// kind, by their hash; after is where that is for the last record.
+	follow [256]link
+	after  uint8
+}
+
+// A link is a record of a kind that may be expected: pc<<37 | kind<<32 | value.
+// The value's 32 bits are, signed, the distance of its address from the last short
+// access's or, of an operation, from the last other address; or how many calls
+// have ended. The kind is one of linkRead to linkReturn, linkAtomic + twice the
+// atomic's + 1 if it is wide, or linkPlain + the operation.
+type link uint64
+
+const (
+	linkRead = iota
+	linkWrite
+	linkCall
+	linkReturn
+	linkAtomic = linkReturn + 1 - 2*int(AtomicLoad)
+	linkPlain  = 12
+
+	maxPlain = 15
+	maxPC    = 1<<27 - 1 // of a link, or a short record
+)
+
+func makeLink(pc uint32, kind int, value int64) link {
+	return link(pc)<<37 | link(kind)<<32 | link(uint32(value))
+}
+
+func (l link) pc() uint32   { return uint32(l >> 37) }
+func (l link) kind() int    { return int(l >> 32 & 31) }
+func (l link) value() int64 { return int64(int32(l)) }
+
+// come says that l is what came. It returns what was expected.
+func (d *deltas) come(l link) (expected link) {
+	expected = d.follow[d.after]
+	d.follow[d.after] = l
+	d.after = uint8(uint32(l>>32) * 0x9E3779B1 >> 24)
+	return expected
+}
+
+// slice begins a slice.
+func (d *deltas) slice() { d.depth, d.after = 0, 0 }
+
+// access notes a short access.
+func (d *deltas) access(addr uint64, pc uint32) {
+	d.bases[0], d.bases[1] = addr, d.bases[0]
+	d.pc = pc
+}
+
+// from returns what the number of an operation on the object at addr counts
+// from, the number after the last of the same counter or, if there has been none
+// lately, 0; and where to note it.
+func (d *deltas) from(space uint8, addr uint64) (from uint64, last *uint64) {
+	c := Counter(space, addr)
+	n := &d.nums[c%len(d.nums)]
+	if n.counter == uint16(c)+1 {
+		return n.last + 1, &n.last
+	}
+	n.counter = uint16(c) + 1
+	return 0, &n.last
+}
+
+// Reset makes d read payload.
+func (d *Decoder) Reset(payload []byte) {
+	d.b, d.pos, d.expected, d.deltas, d.err = payload, 0, 0, deltas{}, nil
 }
 
 // Pos is the offset of the next record.
@@ -343,13 +415,20 @@ func (d *Decoder) svarint() int64 {
 }
 
 func (d *Decoder) addr() uint64 {
-	d.lastaddr += uint64(d.svarint())
-	return d.lastaddr
+	d.deltas.addr += uint64(d.svarint())
+	return d.deltas.addr
 }
 
 func (d *Decoder) pc() uint32 {
-	d.lastpc += uint32(d.svarint())
-	return d.lastpc
+	d.deltas.pc += uint32(d.svarint())
+	return d.deltas.pc
+}
+
+// num reads the number of an operation on the object at addr.
+func (d *Decoder) num(space uint8, addr uint64) uint64 {
+	from, last := d.deltas.from(space, addr)
+	*last = from + uint64(d.svarint())
+	return *last
 }
 
 func (d *Decoder) bytes(n uint64) []byte {
@@ -381,23 +460,21 @@ func (d *Decoder) skip(n int) {
 
 // Skim is Next for those who do not care for what goroutines did: of the records
 // that belong to a slice it returns only slices, cycles and go records, of these
-// only the child, and tells how many others (stacks not counted) stand before
-// the one that it returns, or the end. It checks less than Next does.
+// only the child, and tells how many others stand before the one that it returns,
+// or the end. It checks less than Next does.
 func (d *Decoder) Skim(r *Record) (others uint64, ok bool) {
 	for d.pos < len(d.b) {
 		tag := d.b[d.pos]
 		switch {
 		case tag >= TagShort:
-			d.pos += 2 + int(tag>>2&7)
-			switch tag >> 5 & 3 {
-			case 0, 1:
-				d.pos += 1 + int(tag&3)
-			case 2:
-				d.pos += 1 + int(tag&3)
-				others--
-			default:
-				others--
-			}
+			d.pos += 2 + int(tag>>2&7) + int(pcWidths[tag&3])
+		case tag >= TagCall:
+			d.pos += 1 + int(pcWidths[tag&3])
+		case tag >= TagReturn:
+			d.pos++
+		case tag >= TagExpected:
+			d.pos++
+			others += uint64(tag & 15)
 		case tag == TagStack:
 			d.pos++
 			d.uvarint()
@@ -406,7 +483,6 @@ func (d *Decoder) Skim(r *Record) (others uint64, ok bool) {
 				d.fail()
 			}
 			d.skip(int(n))
-			others--
 		case tag >= TagRead && tag < TagRead+8:
 			d.pos++
 			d.skip(2 + int(tag&TagSized)/TagSized + int(tag&TagVia)/TagVia)
@@ -419,6 +495,9 @@ func (d *Decoder) Skim(r *Record) (others uint64, ok bool) {
 		case tag == TagSync:
 			d.pos += 3
 			d.skip(5)
+		case tag > TagPlain && tag <= TagPlain+maxPlain:
+			d.pos++
+			d.skip(3)
 		case tag == TagAlloc:
 			d.pos++
 			d.skip(4)
@@ -458,35 +537,111 @@ func (d *Decoder) fixed(n int) int64 {
 	return int64(v>>1) ^ -int64(v&1)
 }
 
-func (d *Decoder) short(r *Record, tag byte) {
-	what := tag >> 5 & 3
-	a := uint64(d.fixed(int(tag>>2&7) + 1))
-	if what != 3 {
-		d.lastpc += uint32(d.fixed(int(tag&3) + 1))
+// pcWidths is how many bytes the width of a pc stands for: without any it is that
+// of the expected record.
+var pcWidths = [4]uint8{0, 1, 2, 4}
+
+// shortPC reads the pc of a short record.
+func (d *Decoder) shortPC(tag byte) uint32 {
+	x := &d.deltas
+	if tag&3 == 0 {
+		return x.follow[x.after].pc()
 	}
-	if what < 2 {
-		d.last += a
-		r.Tag = TagRead + what
-		r.Addr, r.PC, r.Size, r.Via, r.Count = d.last, d.lastpc, 1, 0, 1
-		if r.Addr+1 == 0 {
-			d.fail()
-		}
+	return x.pc + uint32(d.fixed(int(pcWidths[tag&3])))
+}
+
+// short decodes a short access.
+func (d *Decoder) short(r *Record, tag byte) {
+	x := &d.deltas
+	a := x.bases[tag>>5&1] + uint64(d.fixed(int(tag>>2&7)+1))
+	d.access(r, a, d.shortPC(tag), tag>>6&1)
+	x.come(makeLink(r.PC, linkRead+int(tag>>6&1), int64(a-x.bases[0])))
+	x.access(a, r.PC)
+}
+
+func (d *Decoder) access(r *Record, addr uint64, pc uint32, write byte) {
+	r.Tag = TagRead + write
+	r.Addr, r.PC, r.Size, r.Via, r.Count = addr, pc, 1, 0, 1
+	if addr+1 == 0 || pc > maxPC {
+		d.fail()
+	}
+}
+
+// call decodes a short stack record.
+func (d *Decoder) call(r *Record, tag byte) {
+	x := &d.deltas
+	kind, ended := linkReturn, uint64(tag&15)+1
+	if tag >= TagCall {
+		kind, ended = linkCall, uint64(tag>>2&3)
+		x.pc = d.shortPC(tag)
+	}
+	x.come(makeLink(x.pc, kind, int64(ended)))
+	d.calls(r, kind, ended)
+}
+
+// calls is a stack record that ends calls and, of kind linkCall, adds one.
+func (d *Decoder) calls(r *Record, kind int, ended uint64) {
+	x := &d.deltas
+	if ended > x.depth || x.pc > maxPC {
+		d.fail()
+	}
+	d.pcs = d.pcs[:0]
+	if kind == linkCall {
+		d.pcs = append(d.pcs, x.pc)
+	}
+	r.Tag, r.Low, r.PCs = TagStack, x.depth-ended, d.pcs
+	x.depth = r.Low + uint64(len(d.pcs))
+}
+
+// next decodes a record that is as expected.
+func (d *Decoder) next(r *Record) {
+	x := &d.deltas
+	l := x.follow[x.after]
+	if l == 0 {
+		d.fail()
 		return
 	}
-	d.lastlow += a
-	r.Tag, r.Low = TagStack, d.lastlow
-	d.pcs = d.pcs[:0]
-	if what == 2 {
-		d.pcs = append(d.pcs, d.lastpc)
+	x.come(l)
+	switch kind := l.kind(); {
+	case kind <= linkWrite:
+		a := x.bases[0] + uint64(l.value())
+		d.access(r, a, l.pc(), byte(kind-linkRead))
+		x.access(a, l.pc())
+	case kind <= linkReturn:
+		x.pc = l.pc()
+		d.calls(r, kind, uint64(l.value()))
+	default:
+		x.addr += uint64(l.value())
+		x.pc = l.pc()
+		from, last := x.from(0, x.addr)
+		*last = from
+		r.Addr, r.PC, r.Num = x.addr, x.pc, from
+		if kind > linkPlain {
+			r.Tag, r.Sync, r.Space, r.Slot, r.N = TagSync, Sync(kind-linkPlain), 0, 0, 0
+			break
+		}
+		r.Tag, r.Atomic, r.Size = TagAtomic, Atomic((kind-linkAtomic)>>1), 4+uint64((kind-linkAtomic)&1)*4
+		if r.Addr+r.Size < r.Addr {
+			d.fail()
+		}
 	}
-	r.PCs = d.pcs
-	if r.Low >= 1<<32 {
-		d.fail()
+}
+
+// operation notes the operation just decoded, whose address is from addresses on
+// from before.
+func (d *Decoder) operation(r *Record, kind int, before uint64) {
+	if r.PC <= maxPC {
+		d.deltas.come(makeLink(r.PC, kind, int64(r.Addr-before)))
 	}
 }
 
 // Next decodes the next record into r and reports whether there was one.
 func (d *Decoder) Next(r *Record) bool {
+	if d.expected > 0 {
+		d.expected--
+		d.next(r)
+		return d.err == nil
+	}
 	if d.pos >= len(d.b) {
 		return false
 	}
@@ -496,6 +651,11 @@ func (d *Decoder) Next(r *Record) bool {
 	switch {
 	case tag >= TagShort: // most records
 		d.short(r, tag)
+	case tag >= TagReturn:
+		d.call(r, tag)
+	case tag >= TagExpected:
+		d.expected = int(tag & 15)
+		d.next(r)
 	case tag == TagStack:
 		r.Low = d.uvarint()
 		n := d.uvarint()
@@ -508,6 +668,7 @@ func (d *Decoder) Next(r *Record) bool {
 			d.pcs = append(d.pcs, d.pc())
 		}
 		r.PCs = d.pcs
+		d.deltas.depth = r.Low + n
 	case tag >= TagRead && tag < TagRead+8:
 		r.Tag = tag &^ (TagSized | TagVia)
 		r.Addr = d.addr()
@@ -538,9 +699,11 @@ func (d *Decoder) Next(r *Record) bool {
 		r.Tag = TagAtomic
 		r.Atomic = Atomic(tag >> 1 & 7)
 		r.Size = 4 + uint64(tag&1)*4
+		before := d.deltas.addr
 		r.Addr = d.addr()
 		r.PC = d.pc()
-		r.Num = d.uvarint()
+		r.Num = d.num(0, r.Addr)
+		d.operation(r, linkAtomic+int(tag&15), before)
 		if r.Atomic < AtomicLoad || r.Atomic > AtomicCASFail || r.Addr+r.Size < r.Addr {
 			d.fail()
 		}
@@ -551,14 +714,26 @@ func (d *Decoder) Next(r *Record) bool {
 		r.Slot = uint32(d.uvarint())
 		r.N = uint32(d.uvarint())
 		r.PC = d.pc()
-		r.Num = d.uvarint()
+		if r.Sync.Numbered() {
+			r.Num = d.num(r.Space, r.Addr)
+		} else {
+			r.Num = d.uvarint()
+		}
 		if r.Sync == 0 || r.Sync >= numSync && r.Sync < Lock || r.Sync >= endSync {
 			d.fail()
 		}
+	case tag > TagPlain && tag <= TagPlain+maxPlain:
+		r.Tag, r.Sync = TagSync, Sync(tag-TagPlain)
+		r.Space, r.Slot, r.N = 0, 0, 0
+		before := d.deltas.addr
+		r.Addr = d.addr()
+		r.PC = d.pc()
+		r.Num = d.num(0, r.Addr)
+		d.operation(r, linkPlain+int(r.Sync), before)
 	case tag == TagSlice:
 		r.Slice = Slice{G: d.uvarint(), Number: uint32(d.uvarint()), Part: uint32(d.uvarint()),
 			Cycle: uint32(d.uvarint()), Goid: d.uvarint()}
-		d.lastaddr, d.lastpc, d.last, d.lastlow = 0, 0, 0, 0
+		d.deltas.slice()
 		if r.Slice.G == 0 {
 			d.fail()
 		}

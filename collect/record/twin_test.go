@@ -50,7 +50,10 @@ func TestConstants(t *testing.T) {
 		"recAlloc": TagAlloc, "recSync": TagSync, "recRead": TagRead, "recWrite": TagWrite,
 		"recSized": TagSized, "recViaPC": TagVia, "recRun": TagRun, "recAtomic": TagAtomic,
 		"recSymbol": TagSymbol, "recString": TagString, "recType": TagType, "recField": TagField,
-		"recVar": TagVar, "recShort": TagShort, "recFact": TagFact, "recStatus": TagStatus, "recLast": TagLast,
+		"recVar": TagVar, "recPlain": TagPlain, "recExpected": TagExpected, "recReturn": TagReturn, "recCall": TagCall, "recShort": TagShort,
+		"linkRead": linkRead, "linkWrite": linkWrite, "linkCall": linkCall, "linkReturn": linkReturn, "linkAtomic": uint64(linkAtomic),
+		"linkPlain": linkPlain, "raceMaxPlain": maxPlain, "shortPCMax": maxPC, "raceVersion": Version,
+		"recFact": TagFact, "recStatus": TagStatus, "recLast": TagLast,
 		"raceOpAcquire": uint64(Acquire), "raceOpRelease": uint64(Release),
 		"raceOpReleaseMerge": uint64(ReleaseMerge), "raceOpReleaseAcquire": uint64(ReleaseAcquire),
 		"raceOpSend": uint64(Send), "raceOpRecv": uint64(Recv), "raceOpClose": uint64(Close),
@@ -212,14 +215,17 @@ func TestTwin(t *testing.T) {
 		e.emit, e.seq = emit, c.Seq
 		var d Decoder
 		var r Record
-		d.Reset(c.Payload, 0)
+		d.Reset(c.Payload)
 		for first := true; ; first = false {
-			at := d.Pos()
+			var tag byte
+			if at := d.Pos(); d.expected == 0 && at < len(c.Payload) {
+				tag = c.Payload[at]
+			}
 			if !d.Next(&r) {
 				break
 			}
 			tags[r.Tag]++
-			if tag := c.Payload[at]; tag&TagRun != 0 && (r.Tag == TagRead || r.Tag == TagWrite) && r.Count == 1 {
+			if tag&TagRun != 0 && (r.Tag == TagRead || r.Tag == TagWrite) && r.Count == 1 {
 				r.Count, r.Size = r.Size, 1
 			}
 			if first && r.Tag == TagSlice && r.Slice.Part > 0 {

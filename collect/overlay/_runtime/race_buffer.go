@@ -27,6 +27,7 @@ const (
 	raceSlack     = 32   // words that the buffer still takes when it is full
 	raceChunk     = 1024 // bytes: what the tracer does not cut
 	raceHeader    = 16
+	raceVersion   = 2
 
 	// Flags of a chunk, as in collect/record.
 	raceLast  = 1 // the recorder's last
@@ -84,23 +85,21 @@ type raceproc struct {
 
 	known [raceKnown]uint32 // pcs that are defined, by their last bits
 
-	// The encoder. Deltas count from the chunk's or the slice's start.
+	// The encoder.
 	stream   uint32
 	seq      uint32
 	gid      uint64 // the slice: goroutine (0: it has ended), number, part within the number, GC cycle
 	slice    uint32
 	part     uint32
 	cycle    uint32
-	lastaddr uint64
-	lastpc   uint32
-	last     uint64    // address that short accesses count from
-	lastlow  uint64    // number of calls that short changes of the stack count from
 	told     [2]uint64 // high, as far as encoded
 	inslice  bool      // the chunk has a slice record
 	left     raceleft
 	records  uint64
 	cn       int32
+	expected int32 // where in the chunk the last expected tag is, if nothing came since
 	chunk    [raceChunk]byte
+	deltas   racedeltas
 
 	next uintptr // *raceproc, all of them, see raceprocs
 }
@@ -111,6 +110,26 @@ type raceleft struct {
 	any    bool
 	low, n uint32
 	pcs    [64]uint32
+}
+
+// racedeltas is what the records of a chunk are told in terms of: see deltas in
+// collect/record, whose twin it is.
+type racedeltas struct {
+	addr  uint64
+	pc    uint32
+	depth uint64    // number of calls; of the slice
+	bases [2]uint64 // addresses of the last two short accesses, the last first
+	nums  [16]racenum
+	// follow is what came, when it came last, after a record of the same pc and
+	// kind, by their hash; after is where that is for the last record.
+	follow [256]uint64 // pc<<37 | kind<<32 | value
+	after  uintptr
+}
+
+// racenum is the last number of a counter.
+type racenum struct {
+	counter uint64 // and 1
+	last    uint64
 }
 
 // raceseen is an access that has been recorded, in the filter.
@@ -136,7 +155,7 @@ var (
 	racechunks   atomic.Uint64 // handed to the tracer
 	raceclosed   atomic.Bool   // nothing is written any more
 
-	raceall uint64 = 1 << 16 // records of a P before it tells instructions no longer apart
+	raceall uint64 = 1 << 17 // records of a P before it tells instructions no longer apart
 )
 
 // raceproce returns the current P's state, or nil where there is no P.
@@ -298,19 +317,33 @@ func (pb *raceproc) enter(gp *g, rs *racestate) {
 		racespill(pb)
 	}
 	pb.released() // what the filter knows is another's, or of memory that may be another object's now
+	pb.tellcycle()
+	if pb.cur != uintptr(unsafe.Pointer(rs)) || rs.proc != uintptr(unsafe.Pointer(pb)) {
+		pb.newslice(gp, rs)
+	}
+}
+
+// tellcycle records that the GC cycle is another, if it is.
+//
+//go:nosplit
+func (pb *raceproc) tellcycle() {
 	if g := mheap_.sweepgen; g != pb.sweepgen {
 		pb.sweepgen = g
 		pb.put1(rawCycle<<rawKindShift | uint64(g/2))
 	}
-	if pb.cur != uintptr(unsafe.Pointer(rs)) || rs.proc != uintptr(unsafe.Pointer(pb)) {
-		pb.cur = uintptr(unsafe.Pointer(rs))
-		rs.proc = uintptr(unsafe.Pointer(pb))
-		rs.slices++
-		if rs.goid == 0 {
-			rs.goid = gp.goid
-		}
-		pb.put3(rawSwitch<<rawKindShift|rs.gid, uint64(rs.slices), rs.goid)
+}
+
+// newslice begins a slice of rs's goroutine gp.
+//
+//go:nosplit
+func (pb *raceproc) newslice(gp *g, rs *racestate) {
+	pb.cur = uintptr(unsafe.Pointer(rs))
+	rs.proc = uintptr(unsafe.Pointer(pb))
+	rs.slices++
+	if rs.goid == 0 {
+		rs.goid = gp.goid
 	}
+	pb.put3(rawSwitch<<rawKindShift|rs.gid, uint64(rs.slices), rs.goid)
 }
 
 // tellstack records how rs's call stack differs from what was last told.
@@ -438,12 +471,8 @@ func (pb *raceproc) spill(all bool) {
 			pc := uint32(pb.buf[i+1])
 			pb.symbol(pc)
 			pb.room(raceRecordMax)
-			pb.byte(recStack)
-			pb.uvarint(a)
-			pb.uvarint(1)
-			pb.pc(pc)
+			pb.stack(a, 1, pc)
 			i += 2
-			continue
 		case rawRead, rawWrite, rawRead + rawVia, rawWrite + rawVia:
 			pc, size := uint32(pb.buf[i+1]>>32), pb.buf[i+1]&(1<<32-1)
 			pb.symbol(pc)
@@ -478,24 +507,40 @@ func (pb *raceproc) spill(all bool) {
 			pb.symbol(pc)
 			pb.global(a)
 			pb.room(raceRecordMax)
-			pb.byte(recAtomic | op<<1 | size>>3)
-			pb.addr(a)
-			pb.pc(pc)
-			pb.uvarint(pb.buf[i+2])
+			tag := op<<1 | size>>3
+			if !pb.operation(linkAtomic+uint64(tag), a, pc, pb.buf[i+2]) {
+				pb.byte(recAtomic | tag)
+				pb.addr(a)
+				pb.pc(pc)
+				pb.num(raceSpaceAddr, a, pb.buf[i+2])
+			}
 			i += 3
 		case rawSync:
 			pc := uint32(pb.buf[i+1] >> 32)
 			pb.symbol(pc)
 			pb.global(a)
 			pb.room(raceRecordMax)
-			pb.byte(recSync)
-			pb.byte(byte(pb.buf[i+1] >> 8))
-			pb.byte(byte(pb.buf[i+1]))
-			pb.addr(a)
-			pb.uvarint(pb.buf[i+2] >> 32)
-			pb.uvarint(pb.buf[i+2] & (1<<32 - 1))
-			pb.pc(pc)
-			pb.uvarint(pb.buf[i+3])
+			op, space, slot, n := byte(pb.buf[i+1]>>8), byte(pb.buf[i+1]), pb.buf[i+2]>>32, pb.buf[i+2]&(1<<32-1)
+			switch {
+			case op > raceMaxPlain || space != 0 || slot != 0 || n != 0:
+				pb.byte(recSync)
+				pb.byte(op)
+				pb.byte(space)
+				pb.addr(a)
+				pb.uvarint(slot)
+				pb.uvarint(n)
+				pb.pc(pc)
+				if op >= raceOpWaitSend {
+					pb.byte(0) // has no number
+				} else {
+					pb.num(space, a, pb.buf[i+3])
+				}
+			case !pb.operation(linkPlain+uint64(op), a, pc, pb.buf[i+3]):
+				pb.byte(recPlain | op)
+				pb.addr(a)
+				pb.pc(pc)
+				pb.num(space, a, pb.buf[i+3])
+			}
 			i += 4
 		case rawGo:
 			pc := uint32(pb.buf[i+1] >> 32)
@@ -602,17 +647,26 @@ func (pb *raceproc) tellleft() {
 			pb.symbol(l.pcs[i])
 		}
 		pb.room(raceRecordMax)
-		pb.byte(recStack)
-		pb.uvarint(uint64(l.low + i))
-		pb.uvarint(uint64(min(l.n, 1)))
-		if l.n > 0 {
-			pb.pc(l.pcs[i])
-		}
+		pb.stack(uint64(l.low+i), uint64(min(l.n, 1)), l.pcs[i])
+		pb.records++
 	}
 }
 
+// stack writes a change of the stack in the long form: low calls stay, n, at
+// most one, is added.
+func (pb *raceproc) stack(low, n uint64, pc uint32) {
+	pb.byte(recStack)
+	pb.uvarint(low)
+	pb.uvarint(n)
+	if n > 0 {
+		pb.pc(pc)
+	}
+	pb.deltas.depth = low + n
+}
+
 // prepare makes sure that the short record w can be written: its pc is defined,
-// its variable too, and there is room. A run is written here, which it reports.
+// its variable too, and there is room. It writes it if it is a run or has no short
+// form, which it reports.
 func (pb *raceproc) prepare(w uint64, ext uint32) bool {
 	kind, pc := w>>shortKind&7, uint32(w>>shortPC)&shortPCMax
 	if kind != shortCut {
@@ -620,7 +674,13 @@ func (pb *raceproc) prepare(w uint64, ext uint32) bool {
 	}
 	if kind >= shortCall {
 		pb.room(raceRecordMax)
-		return false
+		low, calls := w&(1<<32-1), shortCut-kind
+		if ended := pb.deltas.depth - low; ended-1+calls < 16>>(2*calls) {
+			return false
+		}
+		pb.stack(low, calls, pc)
+		pb.records++
+		return true
 	}
 	a := pb.told[kind>>1]<<32 | w&(1<<32-1)
 	if w&shortRun == 0 {
@@ -644,64 +704,166 @@ func (pb *raceproc) prepare(w uint64, ext uint32) bool {
 	return true
 }
 
+func racezigzag(v uint64) uint64 { return v<<1 ^ uint64(int64(v)>>63) }
+
+// come notes what is written next: its pc, kind and value. It returns what was
+// expected.
+func (x *racedeltas) come(link uint64) uint64 {
+	e := (*uint64)(unsafe.Pointer(uintptr(unsafe.Pointer(&x.follow)) + x.after*8))
+	expected := *e
+	*e = link
+	x.after = racefollows(link)
+	return expected
+}
+
+// racefollows is where follow has what comes after a record.
+func racefollows(link uint64) uintptr { return uintptr(uint32(link>>32) * 0x9E3779B1 >> 24) }
+
+// asexpected writes a record of which come has said that it was expected.
+func (pb *raceproc) asexpected() {
+	if pb.expected != pb.cn-1 || pb.chunk[pb.expected] == recExpected+15 {
+		pb.expected = pb.cn
+		pb.byte(recExpected - 1)
+	}
+	pb.chunk[pb.expected]++
+}
+
 // shorts writes the short records from word i on, the first of which is
-// prepared, up to one that must be prepared, and returns where that is. The tag
-// tells how many bytes the two numbers take, so that they are written
-// without branches, as whole words of which the rest is overwritten.
+// prepared, up to one that must be prepared, and returns where that is. Numbers
+// are written as whole words of which the rest is overwritten.
 func (pb *raceproc) shorts(i int32) int32 {
+	x := &pb.deltas
 	start := uintptr(unsafe.Pointer(&pb.chunk))
-	p := start + uintptr(pb.cn)
-	high := [4]uint64{pb.told[0] << 32, pb.told[1] << 32}
-	last, lastpc := [2]uint64{pb.last, pb.lastlow}, pb.lastpc
-	accesses := uint64(0)
-	for first := i; ; {
+	p, after, from := start+uintptr(pb.cn), x.after, i
+loop:
+	for ; ; i++ {
 		w := *(*uint64)(unsafe.Pointer(uintptr(unsafe.Pointer(&pb.buf)) + uintptr(i)*8))
 		if i >= pb.n || w&(shortBit|shortRun) != shortBit || p > start+raceChunk-raceRecordMax {
 			break
 		}
-		pc := uint32(w>>shortPC) & shortPCMax
-		if pb.known[pc%raceKnown] != pc && i != first {
-			if w>>shortKind&7 != shortCut && !racepcs.has(uintptr(pc)) {
-				break
+		kind, pc := w>>shortKind&7, uint32(w>>shortPC)&shortPCMax
+		// An access or a change of the stack is chosen without a branch, since
+		// nobody can foresee which it is.
+		a := pb.told[kind>>1&1]<<32 | w&(1<<32-1)
+		value := int64(a - x.bases[0])
+		if kind >= shortCall {
+			value = int64(x.depth - w&(1<<32-1))
+		}
+		if kind == shortCut {
+			pc = x.pc
+		}
+		link := uint64(pc)<<37 | uint64(racelinks[kind])<<32 | uint64(uint32(value))
+		follow := (*uint64)(unsafe.Pointer(uintptr(unsafe.Pointer(&x.follow)) + after*8))
+		expected := *follow
+		if link == expected && value == int64(int32(value)) && (kind>>1 != shortReadData>>1 || racepages.has((uintptr(a)-racedatastart)/8)) {
+			if run := start + uintptr(pb.expected); run == p-1 && *(*byte)(unsafe.Pointer(run)) != recExpected+15 {
+				*(*byte)(unsafe.Pointer(run))++
+			} else {
+				pb.expected = int32(p - start)
+				*(*byte)(unsafe.Pointer(p)) = recExpected
+				p++
 			}
-			pb.known[pc%raceKnown] = pc
+		} else {
+			// The tag without the width of the pc, and a number of n bytes.
+			var tag byte
+			n := uintptr(0)
+			switch kind {
+			case shortCut:
+				if uint64(value)-1 >= 16 {
+					break loop
+				}
+				tag = recReturn | byte(value-1)
+			case shortCall:
+				if uint64(value) >= 4 {
+					break loop
+				}
+				tag = recCall | byte(value)<<2
+			default:
+				if kind >= shortReadData && i != from && !racepages.has((uintptr(a)-racedatastart)/8) {
+					break loop
+				}
+				v, base := racezigzag(uint64(value)), byte(0)
+				if u := racezigzag(a - x.bases[1]); u < v {
+					base, v = 1<<5, u
+				}
+				n = uintptr(sys.Len64(v|1)+7) / 8
+				tag = recShort | byte(kind&1)<<6 | base | byte(n-1)<<2
+				*(*uint64)(unsafe.Pointer(p + 1)) = v
+			}
+			if kind != shortCut && uint32(expected>>37) != pc {
+				if pb.known[pc%raceKnown] != pc && i != from {
+					if !racepcs.has(uintptr(pc)) {
+						break
+					}
+					pb.known[pc%raceKnown] = pc
+				}
+				d := racezigzag(uint64(int32(pc - x.pc)))
+				*(*uint64)(unsafe.Pointer(p + 1 + n)) = d
+				width := byte(1)
+				if d >= 1<<8 {
+					width = 2
+				}
+				if d >= 1<<16 {
+					width = 3
+				}
+				n += 1 << (width - 1)
+				tag |= width
+			}
+			*(*byte)(unsafe.Pointer(p)) = tag
+			p += 1 + n
+			*follow = link
 		}
-		kind := w >> shortKind & 7
-		j := kind >> 1
-		a := high[j&3] | w&(1<<32-1)
-		if j == shortReadData>>1 && i != first && !racepages.has((uintptr(a)-racedatastart)/8) {
-			break
+		after = racefollows(link)
+		x.pc = pc
+		if kind >= shortCall {
+			x.depth = w&(1<<32-1) + (shortCut - kind)
+		} else {
+			x.bases[1] = x.bases[0]
+			x.bases[0] = a
 		}
-		stack := kind >> 2
-		d := int64(a - last[stack&1])
-		last[stack&1] = a
-		v := uint64(d)<<1 ^ uint64(d>>63)
-		pcless := int32(kind-shortCut) >> 31 // 0 where there is no pc
-		e := int32(pc-lastpc) & pcless
-		lastpc += uint32(e)
-		u := uint32(e)<<1 ^ uint32(e>>31)
-		x, y := uintptr(racewidth[sys.Len64(v)]), uintptr(racewidth[sys.Len64(uint64(u))])
-		*(*byte)(unsafe.Pointer(p)) = recShort | byte(kind&1|stack<<1)<<5 | byte(x-1)<<2 | byte(y-1)
-		*(*uint64)(unsafe.Pointer(p + 1)) = v
-		*(*uint64)(unsafe.Pointer(p + 1 + x)) = uint64(u)
-		p += 1 + x + y&uintptr(pcless)
-		accesses += stack ^ 1
-		i++
 	}
+	pb.records += uint64(i - from)
+	x.after = after
 	pb.cn = int32(p - start)
-	pb.last, pb.lastlow, pb.lastpc = last[0], last[1], lastpc
-	pb.records += accesses
 	return i
 }
 
-// racewidth is the number of bytes, at least 1, for each number of bits.
-var racewidth [65]byte
-
-func raceinitwidths() {
-	for i := range racewidth {
-		racewidth[i] = byte(max(1, (i+7)/8))
+// operation writes an operation of a kind that may be expected, if it is.
+func (pb *raceproc) operation(kind, a uint64, pc uint32, num uint64) bool {
+	if pc > shortPCMax {
+		return false
 	}
+	x := &pb.deltas
+	far := int64(a - x.addr)
+	c, n := x.num(raceSpaceAddr, a)
+	link := uint64(pc)<<37 | kind<<32 | uint64(uint32(far))
+	if x.come(link) != link || far != int64(int32(far)) || n.counter != c || num != n.last+1 {
+		return false
+	}
+	x.addr, x.pc, n.last = a, pc, num
+	pb.asexpected()
+	return true
 }
+
+// num returns what is known of the counter of the object at a, if counter is c.
+func (x *racedeltas) num(space uint8, a uint64) (c uint64, n *racenum) {
+	h := (a + uint64(space)<<56) * 0x9E3779B97F4A7C15 >> (64 - raceCounterBits)
+	return h + 1, &x.nums[h%uint64(len(x.nums))]
+}
+
+// num writes the number of an operation on the object at a.
+func (pb *raceproc) num(space uint8, a, num uint64) {
+	c, n := pb.deltas.num(space, a)
+	from := uint64(0)
+	if n.counter == c {
+		from = n.last + 1
+	}
+	n.counter, n.last = c, num
+	pb.svarint(int64(num - from))
+}
+
+// racelinks is the kind of a link for each kind of a short word.
+var racelinks = [8]uint8{linkRead, linkWrite, linkRead, linkWrite, linkCall, linkReturn}
 
 // Tags of records, as in collect/record.
 const (
@@ -720,7 +882,11 @@ const (
 
 	recAtomic = 0x20 // | kind<<1 | 1 if 8 bytes
 
-	recShort = 0x80 // | what<<5 | bytes of the address - 1<<2 | bytes of the pc - 1
+	recPlain    = 0x30 // | operation
+	recExpected = 0x50 // | n - 1
+	recReturn   = 0x60 // | calls ended - 1
+	recCall     = 0x70 // | calls ended<<2 | width of the pc
+	recShort    = 0x80 // | 1<<6 for a write | base<<5 | bytes of the address - 1<<2 | width of the pc
 
 	recSymbol = 0x40
 	recString = 0x41
@@ -730,6 +896,17 @@ const (
 	recFact   = 0x46
 	recStatus = 0x47
 	recLast   = 0x48
+)
+
+// Kinds of what may be expected, as in collect/record.
+const (
+	linkRead = iota
+	linkWrite
+	linkCall
+	linkReturn
+	linkAtomic   = 2 // + 2 * kind, + 1 if 8 bytes
+	linkPlain    = 12
+	raceMaxPlain = 15
 )
 
 // room makes sure that the chunk takes n more bytes of records of the current slice.
@@ -768,7 +945,7 @@ func (pb *raceproc) startslice(goid uint64) {
 // so that a lost chunk is nobody else's loss.
 func (pb *raceproc) slicerecord(goid uint64) {
 	pb.inslice = true
-	pb.lastaddr, pb.lastpc, pb.last, pb.lastlow = 0, 0, 0, 0
+	pb.deltas.depth, pb.deltas.after = 0, 0
 	pb.byte(recSlice)
 	pb.uvarint(pb.gid)
 	pb.uvarint(uint64(pb.slice))
@@ -799,13 +976,13 @@ func (pb *raceproc) uvarint(v uint64) {
 func (pb *raceproc) svarint(v int64) { pb.uvarint(uint64(v)<<1 ^ uint64(v>>63)) }
 
 func (pb *raceproc) addr(a uint64) {
-	pb.svarint(int64(a - pb.lastaddr))
-	pb.lastaddr = a
+	pb.svarint(int64(a - pb.deltas.addr))
+	pb.deltas.addr = a
 }
 
 func (pb *raceproc) pc(pc uint32) {
-	pb.svarint(int64(int32(pc - pb.lastpc)))
-	pb.lastpc = pc
+	pb.svarint(int64(int32(pc - pb.deltas.pc)))
+	pb.deltas.pc = pc
 }
 
 func (pb *raceproc) bytes(p unsafe.Pointer, n int32) {
@@ -827,13 +1004,14 @@ func (pb *raceproc) finish(flags byte) {
 			racehold()
 		}
 	}
-	pb.cn = raceHeader
+	pb.cn, pb.expected = raceHeader, 0
 	pb.inslice = false
+	memclrNoHeapPointers(unsafe.Pointer(&pb.deltas), unsafe.Sizeof(pb.deltas))
 }
 
 func (pb *raceproc) seal(flags byte) {
 	c := &pb.chunk
-	c[0], c[1], c[2], c[3] = 'H', 'S', 1, flags
+	c[0], c[1], c[2], c[3] = 'H', 'S', raceVersion, flags
 	raceputu32(c[4:], pb.stream)
 	raceputu32(c[8:], pb.seq)
 	raceputu32(c[12:], 0)

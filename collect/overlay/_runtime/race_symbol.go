@@ -76,7 +76,6 @@ var (
 const raceuntoldUnit = 16
 
 func raceinitsymbols() {
-	raceinitwidths()
 	md := &firstmoduledata
 	racepcs.init(raceetext - racetext)
 	raceruntime.init(raceetext - racetext)

@@ -119,21 +119,13 @@ func racewaitsfor(gp *g, rs *racestate) (op, space uint8, addr uintptr) {
 // versions of Go; it begins with the pointer.
 func racechanof(sg *sudog) uintptr { return *(*uintptr)(unsafe.Pointer(&sg.c)) }
 
-// resume begins a slice of gp's. It is what begin does, for one that does not run.
+// resume begins a slice of gp's, which does not run.
 func (pb *raceproc) resume(gp *g, rs *racestate) {
 	if pb.n+4 > raceWords {
 		pb.spill(false)
 	}
-	if g := mheap_.sweepgen; g != pb.sweepgen {
-		pb.sweepgen = g
-		pb.put1(rawCycle<<rawKindShift | uint64(g/2))
-	}
-	pb.cur, rs.proc = uintptr(unsafe.Pointer(rs)), uintptr(unsafe.Pointer(pb))
-	rs.slices++
-	if rs.goid == 0 {
-		rs.goid = gp.goid
-	}
-	pb.put3(rawSwitch<<rawKindShift|rs.gid, uint64(rs.slices), rs.goid)
+	pb.tellcycle()
+	pb.newslice(gp, rs)
 }
 
 // wait records one thing that gp waits for. It has no order number.

@@ -94,8 +94,10 @@ func main() {
 		churn(400_000)
 	case "accesses":
 		x := make([]int, 1<<20)
-		for i := range 25_000_000 {
-			touch(x, i*7919%len(x))
+		at := uint64(1)
+		for range 25_000_000 {
+			at = elsewhere(at)
+			touch(x, int(at>>44))
 		}
 		fmt.Println("done")
 	case "exit":
@@ -353,17 +355,21 @@ func pauses() *metrics.Float64Histogram {
 	return sample[0].Value.Float64Histogram()
 }
 
-// churn records some dozen bytes, n times a hundred.
+// churn records some dozen bytes, n times 25.
 func churn(n int) {
-	x := make([]int, 1000)
-	var fence atomic.Int64
-	for range n {
-		for i := range 25 {
-			x[i*i]++
-			fence.Add(1)
-		}
+	x := make([]int, 1<<16)
+	fences := make([]atomic.Int64, 1<<12)
+	at := uint64(1)
+	for range 25 * n {
+		at = elsewhere(at)
+		x[at>>48]++
+		fences[at>>52].Add(1)
 	}
 }
+
+// elsewhere goes through all numbers in an order that nobody can tell in less
+// than the numbers themselves: a recording of it is long.
+func elsewhere(at uint64) uint64 { return at*6364136223846793005 + 1442695040888963407 }
 
 //go:noinline
 func touch(x []int, i int) { x[i]++ }
@@ -371,13 +377,8 @@ func touch(x []int, i int) { x[i]++ }
 // limited records more than fits.
 func limited(dir string) {
 	start(dir+"/0.trace", 1<<20)
-	var x [1000]int
-	p := &x
 	for recording := true; recording; recording, _, _ = windowStatus() {
-		for i := range p {
-			p[i]++
-		}
-		atomic.AddInt64(new(int64), 1)
+		churn(40)
 	}
 	bytes, err := windowStop()
 	fmt.Println(bytes, err)
