@@ -15,8 +15,9 @@ import (
 // that are being copied, from standard input say, end where they are; if there is none,
 // the analysis ends. It reports whether the next interrupt is for it as well.
 func (a *app) interrupt() (again bool) {
-	if a.copies.end() {
+	if a.copies.end(func() {
 		a.note("interrupted: the input ends here, and what was read follows; another interrupt ends the analysis")
+	}) {
 		return true
 	}
 	a.interrupted.Store(true)
@@ -53,16 +54,20 @@ func (c *copies) done(e *endable) bool {
 	return false
 }
 
-// end ends all copies, and reports whether there were any.
-func (c *copies) end() bool {
+// end ends all copies, and reports whether there were any. Then it calls first
+// beforehand: when they have ended, so may have the process.
+func (c *copies) end(first func()) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if len(c.open) == 0 {
+		return false
+	}
+	first()
 	for _, e := range c.open {
 		close(e.ended)
 	}
-	any := len(c.open) > 0
 	c.open = nil
-	return any
+	return true
 }
 
 // endable is a reader that can be ended while it waits.
