@@ -117,11 +117,11 @@ func contents(src, lang, goos, goarch string) (files map[string]string, unapplie
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, file := range assembly {
+	for _, file := range assembly { // that is the race detector's
 		files["runtime/"+filepath.Base(file)] = "//go:build race\n"
 	}
 	err = fs.WalkDir(added, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || path.Ext(name) != ".go" {
+		if err != nil || d.IsDir() || path.Ext(name) == ".md" {
 			return err
 		}
 		data, err := added.ReadFile(name)

@@ -372,49 +372,8 @@ func racefreestate(rs *racestate) {
 
 // Function entry and exit: the shadow call stack. A frame that a panic has
 // unwound has not been popped; it is found out because the stack has shrunk.
-
-//go:nosplit
-func racefuncenter(callpc uintptr) {
-	gp := getg()
-	rs := (*racestate)(unsafe.Pointer(gp.racectx))
-	if rs == nil {
-		return
-	}
-	off := uint32(gp.stack.hi - sys.GetCallerSP())
-	d := rs.depth
-	for d > 0 && rs.frame(d-1).off >= off {
-		d--
-	}
-	if d < rs.low {
-		rs.low = d
-	}
-	if d == rs.size {
-		rs.depth = d
-		systemstack(func() { rs.grow() })
-	}
-	f := rs.frame(d)
-	f.pc = racepc(callpc)
-	f.off = off
-	rs.depth = d + 1
-}
-
-//go:nosplit
-func racefuncexit() {
-	gp := getg()
-	rs := (*racestate)(unsafe.Pointer(gp.racectx))
-	if rs == nil {
-		return
-	}
-	off := uint32(gp.stack.hi - sys.GetCallerSP())
-	d := rs.depth
-	for d > 0 && rs.frame(d-1).off >= off {
-		d--
-	}
-	rs.depth = d
-	if d < rs.low {
-		rs.low = d
-	}
-}
+// racefuncenter and racefuncexit are in race_amd64.s and race_amd64.go, or in
+// race_portable.go.
 
 // lend puts the callers of pc on the shadow stack for one record, if pc
 // is in a function that does not tell of its calls: the compiler leaves the
@@ -523,63 +482,15 @@ func racepc(pc uintptr) uint32 {
 // Memory accesses. Compiled code hands over the first byte of a scalar, and the
 // bytes of a composite value.
 
-// raceread and racewrite are raceaccess for the case that most calls are.
+// raceread and racewrite are raceaccess for the case that most calls are. They
+// are in race_amd64.s and race_amd64.go, or in race_portable.go.
 
-//go:nosplit
-func raceread(addr uintptr) {
-	gp := getg()
-	rs := (*racestate)(unsafe.Pointer(gp.racectx))
-	if rs == nil || addr-gp.stack.lo < gp.stack.hi-gp.stack.lo {
-		return
-	}
-	pc := sys.GetCallerPC()
-	pb := (*raceproc)(unsafe.Pointer(rs.proc))
-	if pb == nil || pb.cur != uintptr(unsafe.Pointer(rs)) || pb.pp != uintptr(gp.m.p) || pb.sweepgen != mheap_.sweepgen {
-		raceaccess(gp, rawRead, addr, 1, pc, 0)
-		return
-	}
-	if pb.seen(0, addr) {
-		return
-	}
-	pb.unseen(rs, rawRead<<rawKindShift|addr, pc)
-}
-
-//go:nosplit
-func racewrite(addr uintptr) {
-	gp := getg()
-	rs := (*racestate)(unsafe.Pointer(gp.racectx))
-	if rs == nil || addr-gp.stack.lo < gp.stack.hi-gp.stack.lo {
-		return
-	}
-	pc := sys.GetCallerPC()
-	pb := (*raceproc)(unsafe.Pointer(rs.proc))
-	if pb == nil || pb.cur != uintptr(unsafe.Pointer(rs)) || pb.pp != uintptr(gp.m.p) || pb.sweepgen != mheap_.sweepgen {
-		raceaccess(gp, rawWrite, addr, 1, pc, 0)
-		return
-	}
-	if pb.seen(1, addr) {
-		return
-	}
-	pb.unseen(rs, rawWrite<<rawKindShift|addr, pc)
-}
-
-// unseen is the rest of raceread and racewrite: what is the kind and the address.
+// current reports whether rs, whose goroutine gp is running, has the last
+// record here, and that was in this GC cycle. pb, which rs.proc says, may be nil.
 //
 //go:nosplit
-func (pb *raceproc) unseen(rs *racestate, what, pc uintptr) {
-	addr := what & rawAddrMask
-	if r := pb.running(pc); r.continues(addr, pc) && r.goeson(pb, rs, addr) {
-		return
-	}
-	if pb.sites == 0 {
-		if what>>rawKindShift == rawRead && pb.seen(1, addr) {
-			return // written in this epoch
-		}
-		pb.see(what>>rawKindShift&1, addr)
-	} else if pb.recorded(what, 1, pc) {
-		return
-	}
-	pb.access(rs, what, 1, pc)
+func (pb *raceproc) current(gp *g, rs *racestate) bool {
+	return pb != nil && pb.cur == uintptr(unsafe.Pointer(rs)) && pb.pp == uintptr(gp.m.p) && pb.sweepgen == mheap_.sweepgen
 }
 
 //go:nosplit

@@ -20,6 +20,7 @@ import (
 const (
 	raceFilter    = 4096 // entries of a P's filter, a power of two
 	raceLines     = 4096 // the same
+	raceLineShift = 14   // of an address: what a line tells of it beside its place
 	raceEpochBits = 17
 	raceKnown     = 1024
 	raceRuns      = 256  // instructions whose last record may be extended
@@ -229,13 +230,13 @@ func (pb *raceproc) see(kind, addr uintptr) {
 
 //go:nosplit
 func (pb *raceproc) line(kind, addr uintptr) *uint64 {
-	i := (addr>>3 ^ addr>>14) % raceLines
+	i := (addr>>3 ^ addr>>raceLineShift) % raceLines
 	return (*uint64)(unsafe.Pointer(uintptr(unsafe.Pointer(&pb.lines)) + (kind*raceLines+i)*8))
 }
 
 //go:nosplit
 func (pb *raceproc) linekey(kind, addr uintptr) uint64 {
-	return uint64(addr>>14)<<(8+raceEpochBits) | uint64(pb.epochs[kind])<<8
+	return uint64(addr>>raceLineShift)<<(8+raceEpochBits) | uint64(pb.epochs[kind])<<8
 }
 
 // recorded reports whether the filter knows an access of size bytes by the
