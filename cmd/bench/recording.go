@@ -23,7 +23,7 @@ type workload struct {
 }
 
 func (w workload) String() string {
-	return fmt.Sprintf("%s %s %s", w.pkg, strings.ReplaceAll(w.bench, "$", ""), w.times)
+	return fmt.Sprintf("%s %s %s", w.pkg, strings.NewReplacer("$", "", "|", ", ").Replace(w.bench), w.times)
 }
 
 var workloads = []workload{
