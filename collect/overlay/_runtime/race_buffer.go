@@ -676,7 +676,7 @@ func (pb *raceproc) prepare(w uint64, ext uint32) bool {
 	if kind >= shortCall {
 		pb.room(raceRecordMax)
 		low, calls := w&(1<<32-1), shortCut-kind
-		if ended := pb.deltas.depth - low; ended-1+calls < 16>>(2*calls) {
+		if ended := pb.deltas.depth - low; calls == 0 && ended-1 < 16 || calls == 1 && ended < 4 {
 			return false
 		}
 		pb.stack(low, calls, pc)
@@ -974,7 +974,7 @@ func (pb *raceproc) uvarint(v uint64) {
 	pb.cn += n
 }
 
-func (pb *raceproc) svarint(v int64) { pb.uvarint(uint64(v)<<1 ^ uint64(v>>63)) }
+func (pb *raceproc) svarint(v int64) { pb.uvarint(racezigzag(uint64(v))) }
 
 func (pb *raceproc) addr(a uint64) {
 	pb.svarint(int64(a - pb.deltas.addr))
