@@ -18,9 +18,9 @@ import (
 )
 
 const (
-	raceFilter    = 4096 // entries of a P's filter, a power of two
-	raceLines     = 4096 // the same
-	raceLineShift = 14   // of an address: what a line tells of it beside its place
+	raceFilter    = 4096  // entries of a P's filter, a power of two
+	raceLines     = 32768 // the same; what a goroutine uses between two synchronizations is to find room
+	raceLineShift = 14    // of an address: what a line tells of it beside its place
 	raceEpochBits = 17
 	raceKnown     = 1024
 	raceRuns      = 256  // instructions whose last record may be extended
