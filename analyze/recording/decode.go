@@ -95,12 +95,12 @@ func (sel *selection) decode(b *block) *decoded {
 	}
 	d := decoder{sel: sel, out: out}
 	for i := range out.runs {
-		out.runs[i] = make([]event.Access, 0, len(b.bytes)/8/sel.shards)
+		out.runs[i] = make([]event.Access, 0, b.size/8/sel.shards)
 	}
 	firsts := make([]int, 0, len(b.chunks)+1)
 	for _, ch := range b.chunks {
 		firsts = append(firsts, len(out.slices))
-		d.chunk(ch.Payload)
+		d.chunk(ch)
 	}
 	firsts = append(firsts, len(out.slices))
 	sel.ops.Store(int64(len(out.ops)))
@@ -113,11 +113,11 @@ func (sel *selection) decode(b *block) *decoded {
 	return out
 }
 
-func (d *decoder) chunk(payload []byte) {
+func (d *decoder) chunk(ch record.Chunk) {
 	r := &d.r
 	d.open = false
 	var cycle uint32
-	for d.d.Reset(payload); d.d.Next(r); {
+	for d.d.Open(ch); d.d.Next(r); {
 		if !d.open && r.Tag != record.TagSlice {
 			continue // definitions, and what belongs to nobody
 		}

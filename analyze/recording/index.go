@@ -30,9 +30,11 @@ type blockIndex struct {
 
 // chunkEnds is how a chunk begins and ends: whether it has slices, whether the
 // first is a further part of the last slice before it in its stream, and
-// whether it says that its last has none.
+// whether it says that its last has none. Of the pieces of a pack the first is how
+// it begins, the last how it ends.
 type chunkEnds struct {
 	chunkKey
+	pieces                int
 	slices, goesOn, ended bool
 }
 
@@ -60,8 +62,8 @@ func indexBlock(b *block) (x blockIndex) {
 		}
 		x.unflagged = true
 		var inSlice, orphans bool
-		about := chunkEnds{chunkKey: chunkKey{ch.Stream, ch.Seq}, ended: ch.Flags&record.FlagEnded != 0}
-		d.Reset(ch.Payload)
+		about := chunkEnds{chunkKey: chunkKey{ch.Stream, ch.Seq}, pieces: max(ch.Pieces, 1), ended: ch.Flags&record.FlagEnded != 0}
+		d.Open(ch)
 		for more := true; more; {
 			var others uint64
 			others, more = d.Skim(&r)
@@ -185,21 +187,23 @@ func (rec *Recording) define(r *record.Record) {
 }
 
 func (rec *Recording) note(c chunkEnds) {
-	key, word, bit := c.place()
-	set := rec.ends[key]
-	if set == nil {
-		set = new(ends)
-		rec.ends[key] = set
-	}
-	set.found[word] |= bit
-	if c.slices {
-		set.slices[word] |= bit
-	}
-	if c.goesOn {
-		set.goesOn[word] |= bit
-	}
-	if c.ended {
-		set.ended[word] |= bit
+	for i := range c.pieces {
+		key, word, bit := chunkKey{c.stream, c.seq + uint32(i)}.place()
+		set := rec.ends[key]
+		if set == nil {
+			set = new(ends)
+			rec.ends[key] = set
+		}
+		set.found[word] |= bit
+		if c.slices && i == 0 {
+			set.slices[word] |= bit
+		}
+		if c.goesOn && i == 0 {
+			set.goesOn[word] |= bit
+		}
+		if c.ended && i == c.pieces-1 {
+			set.ended[word] |= bit
+		}
 	}
 }
 

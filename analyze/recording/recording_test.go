@@ -16,15 +16,19 @@ import (
 // A writer makes recordings by hand: one stream, or one for each goroutine, so
 // that a chunk of one can be taken away.
 type writer struct {
-	chunks [][]byte
-	e      *record.Encoder
-	stream uint32
-	slices map[uint64]uint32
-	count  uint64
+	chunks  [][]byte
+	e       *record.Encoder
+	encoder func(uint32, func([]byte)) *record.Encoder
+	stream  uint32
+	slices  map[uint64]uint32
+	count   uint64
 }
 
-func newWriter() *writer {
-	w := &writer{slices: make(map[uint64]uint32)}
+func newWriter() *writer { return newWriterOf(record.NewEncoder) }
+
+// newWriterOf returns a writer with an encoder of chunks or of packs.
+func newWriterOf(encoder func(uint32, func([]byte)) *record.Encoder) *writer {
+	w := &writer{slices: make(map[uint64]uint32), encoder: encoder}
 	w.next()
 	return w
 }
@@ -35,8 +39,10 @@ func (w *writer) next() {
 		w.e.Flush(0)
 	}
 	w.stream++
-	w.e = record.NewEncoder(w.stream, func(b []byte) { w.chunks = append(w.chunks, bytes.Clone(b)) })
+	w.e = w.encoder(w.stream, w.add)
 }
+
+func (w *writer) add(chunk []byte) { w.chunks = append(w.chunks, bytes.Clone(chunk)) }
 
 func (w *writer) in(g uint64, records ...record.Record) {
 	w.slices[g]++

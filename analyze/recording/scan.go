@@ -18,7 +18,8 @@ type scanner struct {
 	r       io.ReaderAt
 	off     int64
 	blocks  uint
-	rest    []byte // bytes before off that may begin a chunk
+	rest    []byte // bytes before off that have not been searched, or may begin a chunk
+	pieces  record.Pieces
 	seen    map[seenKey]*seenSet
 	streams map[uint32]*stream
 	damaged []chunkKey // chunks with a wrong checksum
@@ -52,10 +53,12 @@ const (
 	blockSize  = 1 << 20
 )
 
-// A block is a part of the file with the chunks that end in it.
+// A block is a part of the file with the chunks that end in it, no more than blockSize
+// bytes of records but for the last chunk's.
 type block struct {
 	bytes  []byte
-	chunks []record.Chunk // in file order; their payloads are parts of bytes
+	chunks []record.Chunk // whole, in file order; payloads may be parts of bytes
+	size   int            // of their records, in bytes
 	end    int64          // offset in the file
 }
 
@@ -90,7 +93,7 @@ func (s *scanner) first(k chunkKey) bool {
 
 // next returns the next block, nil at the end of the file.
 func (s *scanner) next() *block {
-	if s.err != nil {
+	if s.err != nil && len(s.rest) == 0 {
 		return nil
 	}
 	size := min(firstBlock<<min(s.blocks, 10), blockSize)
@@ -100,52 +103,76 @@ func (s *scanner) next() *block {
 	case buf = <-s.spare:
 	default:
 	}
-	if len(buf) < size+2*record.MaxChunk {
-		buf = make([]byte, size+2*record.MaxChunk)
+	if len(buf) < size {
+		buf = make([]byte, size)
 	}
+	b := &block{bytes: buf}
+	buf = buf[:size]
 	kept := copy(buf, s.rest)
-	n, err := s.r.ReadAt(buf[kept:kept+size], s.off)
-	s.off += int64(n)
-	if err != nil {
+	if s.err == nil {
+		n, err := s.r.ReadAt(buf[kept:], s.off)
+		s.off += int64(n)
+		kept += n
 		s.err = err
-		if n == 0 && err == io.EOF && kept == 0 {
-			return nil
-		}
 	}
-	b := &block{bytes: buf, end: s.off}
-	buf = buf[:kept+n]
+	buf = buf[:kept]
 	at := 0
-	for {
-		i := bytes.Index(buf[at:], []byte{'H', 'S', record.Version})
+	for b.size < blockSize {
+		i := bytes.Index(buf[at:], []byte{'H', 'S'})
 		if i < 0 {
-			at = max(at, len(buf)-2)
+			at = len(buf)
 			break
 		}
 		i += at
-		if len(buf)-i < record.MaxChunk && err == nil {
+		if len(buf)-i < record.MaxChunk && s.err == nil {
 			at = i
 			break // it may end in the next block
 		}
 		at = i + 1
+		if i+2 >= len(buf) || !record.Readable(buf[i+2]) {
+			continue
+		}
 		size, ok := lengthBefore(buf[:i])
 		if !ok || size < record.HeaderSize || i+size > len(buf) {
 			continue
 		}
-		ch, perr := record.Parse(buf[i : i+size])
+		ch, err := record.Parse(buf[i : i+size])
 		switch {
-		case perr == nil:
+		case err == nil:
 			at = i + size
-			if s.first(chunkKey{ch.Stream, ch.Seq}) {
-				b.chunks = append(b.chunks, ch)
-			}
-		case errors.Is(perr, record.ErrDamaged):
+			s.found(b, ch)
+		case errors.Is(err, record.ErrDamaged):
 			k := chunkKey{binary.LittleEndian.Uint32(buf[i+4:]), binary.LittleEndian.Uint32(buf[i+8:])}
 			s.damaged = append(s.damaged, k)
 		}
 	}
-	// A length is at most two bytes.
-	s.rest = append(s.rest[:0], buf[max(0, at-2):]...)
+	switch {
+	case at < len(buf) || s.err == nil:
+		// A length is at most two bytes, and stands before what may begin a chunk.
+		at = max(0, min(at, len(buf)-1)-2)
+		s.rest = append(s.rest[:0], buf[at:]...)
+	default:
+		s.rest = nil
+	}
+	b.end = s.off - int64(len(s.rest))
 	return b
+}
+
+// found adds a chunk to the block, if it is new and whole.
+func (s *scanner) found(b *block, ch record.Chunk) {
+	if !s.first(chunkKey{ch.Stream, ch.Seq}) {
+		return
+	}
+	ch, whole := s.pieces.Add(ch)
+	if !whole {
+		return
+	}
+	b.chunks = append(b.chunks, ch)
+	if ch.Pieces > 0 {
+		b.size += record.PackSize(ch.Payload)
+	} else {
+		b.size += len(ch.Payload)
+	}
 }
 
 // done gives a block's memory back.
@@ -157,8 +184,10 @@ func (s *scanner) done(b *block) {
 }
 
 // missing returns the number of chunks that are known to be missing: gaps in
-// the streams' numbers, and damaged chunks at streams' ends.
+// the streams' numbers, what else there is of the packs with these gaps, and
+// damaged chunks at streams' ends.
 func (s *scanner) missing() (n uint64) {
+	n = s.pieces.Lost()
 	for _, st := range s.streams {
 		n += uint64(st.last) + 1 - st.count
 	}

@@ -16,9 +16,10 @@ import (
 // busy makes a recording of two streams in which four goroutines take turns on a
 // lock, n times, and move from stream to stream. The first goroutine only starts
 // the others and ends last.
-func busy(n int) *writer {
-	w := newWriter()
-	streams := [2]*record.Encoder{w.e, record.NewEncoder(2, func(b []byte) { w.chunks = append(w.chunks, bytes.Clone(b)) })}
+func busy(n int) *writer { return busyOf(n, newWriter()) }
+
+func busyOf(n int, w *writer) *writer {
+	streams := [2]*record.Encoder{w.e, w.encoder(2, w.add)}
 	w.in(1, goOp(2), goOp(3), goOp(4), goOp(5))
 	r := rand.New(rand.NewPCG(1, 1))
 	stack := record.Record{Tag: record.TagStack, PCs: []uint32{7, 8}}

@@ -89,7 +89,7 @@ func TestSlow(t *testing.T) {
 		t.Parallel()
 		name := fifo(t)
 		cmd, _, stderr := begin(t, "much", "HINDSIGHT="+name)
-		time.Sleep(time.Second)
+		time.Sleep(3 * time.Second)
 		f, err := os.Open(name)
 		if err != nil {
 			t.Fatal(err)

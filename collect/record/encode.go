@@ -8,17 +8,18 @@ import (
 
 // An Encoder writes records as chunks. It is the twin of the recorder's
 // encoder (collect/overlay/_runtime/race_buffer.go), which cannot import this
-// package: what the recorder has written, decoded and encoded again, is the same
-// bytes. Annotations are written with it, tests make recordings with it that no
+// package: the records that the recorder has written, decoded and encoded again,
+// are the same bytes. It does not compress. Annotations are written with it, tests make recordings with it that no
 // program makes, and it is the place to try a change of the format first.
 type Encoder struct {
 	stream, seq uint32
 	emit        func(chunk []byte)
 
-	b       []byte // the chunk, with room for its header
+	b       []byte // the chunk or pack, with room for a header
 	slice   Slice  // whose records are being written; G is 0 if there is none
 	inslice bool   // the chunk has a slice record
 	deltas  deltas
+	size    int // of the chunk, at most
 	// expected is where in b the last TagExpected is, 0 if something came since.
 	expected int
 }
@@ -29,7 +30,17 @@ const recordMax = 64
 // NewEncoder returns an encoder of a stream. It calls emit for each chunk,
 // which is valid until emit returns.
 func NewEncoder(stream uint32, emit func(chunk []byte)) *Encoder {
-	return &Encoder{stream: stream, emit: emit, b: make([]byte, HeaderSize, MaxChunk)}
+	e := &Encoder{stream: stream, emit: emit, b: make([]byte, HeaderSize, MaxChunk), size: MaxChunk}
+	e.deltas.reset(chunkBits)
+	return e
+}
+
+// NewPackEncoder returns an encoder that writes packs, as the recorder does, but
+// without compressing them.
+func NewPackEncoder(stream uint32, emit func(chunk []byte)) *Encoder {
+	e := &Encoder{stream: stream, emit: emit, b: make([]byte, HeaderSize), size: HeaderSize + MaxPack}
+	e.deltas.reset(packBits)
+	return e
 }
 
 // Write writes a record. A TagSlice record begins a slice of its goroutine; the
@@ -79,23 +90,57 @@ func (e *Encoder) Flush(flags byte) {
 	if len(e.b) == HeaderSize && flags == 0 {
 		return
 	}
-	copy(e.b, []byte{'H', 'S', Version, flags})
 	if flags&FlagEnded != 0 {
 		e.slice.G = 0
 	}
-	binary.LittleEndian.PutUint32(e.b[4:], e.stream)
-	binary.LittleEndian.PutUint32(e.b[8:], e.seq)
-	binary.LittleEndian.PutUint32(e.b[12:], Sum(e.b))
-	e.emit(e.b)
-	e.seq++
+	if e.deltas.bits == packBits {
+		e.pieces(flags | FlagPacked)
+	} else {
+		e.chunk(e.b, flags)
+	}
 	e.b = e.b[:HeaderSize]
 	e.inslice, e.expected = false, 0
-	e.deltas = deltas{}
+	e.deltas.reset(e.deltas.bits)
+}
+
+// chunk hands over b, which has room for its header.
+func (e *Encoder) chunk(b []byte, flags byte) {
+	copy(b, []byte{'H', 'S', Version, flags})
+	binary.LittleEndian.PutUint32(b[4:], e.stream)
+	binary.LittleEndian.PutUint32(b[8:], e.seq)
+	binary.LittleEndian.PutUint32(b[12:], 0)
+	binary.LittleEndian.PutUint32(b[12:], Sum(b))
+	e.emit(b)
+	e.seq++
+}
+
+// pieces hands over a pack.
+func (e *Encoder) pieces(flags byte) {
+	packed := literal(e.b[HeaderSize:])
+	last := (len(packed) - 1) / MaxPiece
+	for i := range last + 1 {
+		b := append(make([]byte, HeaderSize, MaxChunk), byte(i), byte(last))
+		e.chunk(append(b, packed[i*MaxPiece:min((i+1)*MaxPiece, len(packed))]...), flags)
+	}
+}
+
+// literal is a pack of records that are not compressed: one sequence of literals.
+func literal(records []byte) []byte {
+	b := binary.AppendUvarint(nil, uint64(len(records)))
+	n := len(records)
+	b = append(b, byte(min(n, 15))<<4)
+	if n >= 15 {
+		for n -= 15; n >= 255; n -= 255 {
+			b = append(b, 255)
+		}
+		b = append(b, byte(n))
+	}
+	return append(b, records...)
 }
 
 // room makes sure that the chunk takes n more bytes.
 func (e *Encoder) room(n int) {
-	if len(e.b)+n > MaxChunk {
+	if len(e.b)+n > e.size {
 		e.Flush(0)
 	}
 }
@@ -228,7 +273,7 @@ func (e *Encoder) append(r *Record) {
 	default:
 		e.byte(r.Tag)
 	}
-	if len(e.b) > MaxChunk {
+	if len(e.b) > e.size {
 		panic("record: a record larger than a chunk")
 	}
 }

@@ -3,12 +3,14 @@
 //
 // A recording is a set of streams, one per P. A stream is a sequence of chunks;
 // a chunk is the message of one user log event of category [Category] in an
-// execution trace, at most [MaxChunk] bytes, and decodes alone. The recorder
+// execution trace, at most [MaxChunk] bytes. It decodes alone, or it is a piece of
+// a pack, which does. The recorder
 // is part of package runtime and cannot import this package: its encoder is a
 // twin of this decoder, and tests hold them together.
 package record
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -18,8 +20,12 @@ import (
 // Category is the category of the log events that carry chunks.
 const Category = "hindsight"
 
-// Version is the version of the encoding.
-const Version = 2
+// Version is the version of the encoding. That of oldest differs in that it has no
+// packs.
+const (
+	Version = 3
+	oldest  = 2
+)
 
 // Sizes of chunks in bytes: the whole, at most, and its header.
 const (
@@ -35,6 +41,7 @@ const (
 	// for the chunk's log event, at the event's stack. There are no slices, the
 	// stream is 0, and so is what pc there is.
 	FlagAnnotation = 4
+	FlagPacked     = 8 // it is a piece of a pack
 )
 
 // Tags of records. Accesses combine: TagWrite|TagSized.
@@ -153,7 +160,10 @@ func Counter(space uint8, addr uint64) int {
 type Chunk struct {
 	Stream, Seq uint32
 	Flags       byte
-	Payload     []byte
+	// Of how many pieces the pack is that this is one of, and which, from 0;
+	// see [Pieces.Add]. Pieces is 0 if the payload is records.
+	Pieces, Piece int
+	Payload       []byte
 }
 
 // Errors of [Parse].
@@ -168,20 +178,34 @@ func Parse(b []byte) (Chunk, error) {
 	if len(b) < HeaderSize || len(b) > MaxChunk || b[0] != 'H' || b[1] != 'S' {
 		return Chunk{}, ErrNotChunk
 	}
-	if b[2] != Version {
-		return Chunk{}, fmt.Errorf("chunk of version %d: this tool reads version %d", b[2], Version)
+	if !Readable(b[2]) {
+		return Chunk{}, fmt.Errorf("chunk of version %d: this tool reads versions %d to %d", b[2], oldest, Version)
 	}
 	sum := binary.LittleEndian.Uint32(b[12:])
 	if Sum(b) != sum {
 		return Chunk{}, ErrDamaged
 	}
-	return Chunk{
+	c := Chunk{
 		Stream:  binary.LittleEndian.Uint32(b[4:]),
 		Seq:     binary.LittleEndian.Uint32(b[8:]),
 		Flags:   b[3],
 		Payload: b[HeaderSize:],
-	}, nil
+	}
+	if c.Flags&FlagPacked != 0 {
+		if len(c.Payload) <= pieceHeader {
+			return Chunk{}, ErrDamaged
+		}
+		c.Piece, c.Pieces = int(c.Payload[0]), int(c.Payload[1])+1
+		c.Payload = c.Payload[pieceHeader:]
+		if last := c.Piece == c.Pieces-1; c.Piece >= c.Pieces || c.Pieces > maxPieces || !last && len(c.Payload) != MaxPiece {
+			return Chunk{}, ErrDamaged
+		}
+	}
+	return c, nil
 }
+
+// Readable reports whether chunks of a version can be read.
+func Readable(version byte) bool { return version >= oldest && version <= Version }
 
 // Sum returns the checksum of chunk b, at least HeaderSize bytes, taking the
 // checksum's own field for zero.
@@ -263,19 +287,35 @@ type Status struct {
 	Nanotime uint64 // monotonic clock, ns
 }
 
-// A Decoder reads the records of a chunk's payload.
+// A Decoder reads the records of a chunk or pack.
 type Decoder struct {
-	b        []byte
-	pos      int
-	expected int // records that are still to come of a TagExpected
-	deltas   deltas
-	err      error
-	pcs      []uint32
-	frames   []Frame
+	b         []byte
+	unpacked  []byte
+	pos       int
+	expected  int // records that are still to come of a TagExpected
+	deltas    deltas
+	err       error
+	malformed error // the pack is not whole
+	pcs       []uint32
+	frames    []Frame
 }
 
-// deltas is what the records of a chunk are told in terms of.
+// deltas is what the records of a chunk or pack are told in terms of.
 type deltas struct {
+	known
+	// follow is what came, when it came last, after a record of the same pc and
+	// kind, by the first bits of their hash.
+	follow [1 << packBits]link
+	bits   uint8
+}
+
+// bits of deltas.
+const (
+	chunkBits = 8
+	packBits  = 12
+)
+
+type known struct {
 	addr  uint64
 	pc    uint32
 	depth uint64    // number of calls; of the slice
@@ -284,11 +324,17 @@ type deltas struct {
 		counter uint16 // and 1
 		last    uint64
 	}
-	// follow is what came, when it came last, after a record of the same pc and
-	// kind, by their hash; after is where that is for the last record.
-	follow [256]link
-	after  uint8
+	after uint16 // where in follow what comes after the last record is
 }
+
+// reset begins a chunk or pack.
+func (d *deltas) reset(bits uint8) {
+	d.known, d.bits = known{}, bits
+	clear(d.follow[:1<<bits])
+}
+
+// expected is what is expected after the last record.
+func (d *deltas) expected() link { return d.follow[d.after%(1<<packBits)] }
 
 // A link is a record of a kind that may be expected: pc<<37 | kind<<32 | value.
 // The value's 32 bits are, signed, the distance of its address from the last short
@@ -319,9 +365,9 @@ func (l link) value() int64 { return int64(int32(l)) }
 
 // come says that l is what came. It returns what was expected.
 func (d *deltas) come(l link) (expected link) {
-	expected = d.follow[d.after]
-	d.follow[d.after] = l
-	d.after = uint8(uint32(l>>32) * 0x9E3779B1 >> 24)
+	x := &d.follow[d.after%(1<<packBits)]
+	expected, *x = *x, l
+	d.after = uint16(uint32(l>>32) * 0x9E3779B1 >> (32 - d.bits&31))
 	return expected
 }
 
@@ -347,16 +393,35 @@ func (d *deltas) from(space uint8, addr uint64) (from uint64, last *uint64) {
 	return 0, &n.last
 }
 
-// Reset makes d read payload.
-func (d *Decoder) Reset(payload []byte) {
-	d.b, d.pos, d.expected, d.deltas, d.err = payload, 0, 0, deltas{}, nil
+// Reset makes d read the records of a chunk.
+func (d *Decoder) Reset(payload []byte) { d.reset(payload, chunkBits) }
+
+func (d *Decoder) reset(records []byte, bits uint8) {
+	d.b, d.pos, d.expected, d.err, d.malformed = records, 0, 0, nil, nil
+	d.deltas.reset(bits)
+}
+
+// Open makes d read a whole chunk, as [Pieces.Add] returns it. Of a pack that
+// is malformed it reads what can be expanded. What records refer to is valid
+// until the next call.
+func (d *Decoder) Open(c Chunk) {
+	if c.Pieces == 0 {
+		d.Reset(c.Payload)
+		return
+	}
+	records, err := unpack(d.unpacked, c.Payload)
+	if cap(records) > cap(d.unpacked) {
+		d.unpacked = records
+	}
+	d.reset(records, packBits)
+	d.malformed = err
 }
 
 // Pos is the offset of the next record.
 func (d *Decoder) Pos() int { return d.pos }
 
-// Err says why Next returned false before the end, if it did.
-func (d *Decoder) Err() error { return d.err }
+// Err says, when Next has returned false, why that was before the end, if it was.
+func (d *Decoder) Err() error { return cmp.Or(d.err, d.malformed) }
 
 var errRecord = errors.New("chunk with a malformed record")
 
@@ -545,7 +610,7 @@ var pcWidths = [4]uint8{0, 1, 2, 4}
 func (d *Decoder) shortPC(tag byte) uint32 {
 	x := &d.deltas
 	if tag&3 == 0 {
-		return x.follow[x.after].pc()
+		return x.expected().pc()
 	}
 	return x.pc + uint32(d.fixed(int(pcWidths[tag&3])))
 }
@@ -596,7 +661,7 @@ func (d *Decoder) calls(r *Record, kind int, ended uint64) {
 // next decodes a record that is as expected.
 func (d *Decoder) next(r *Record) {
 	x := &d.deltas
-	l := x.follow[x.after]
+	l := x.expected()
 	if l == 0 {
 		d.fail()
 		return

@@ -2,6 +2,8 @@ package record
 
 import (
 	"bytes"
+	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"go/ast"
 	"go/constant"
@@ -13,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,7 +31,7 @@ func parseRecorder(t *testing.T) (*token.FileSet, []*ast.File) {
 	t.Helper()
 	fset := token.NewFileSet()
 	var files []*ast.File
-	for _, name := range []string{"race.go", "race_buffer.go", "race_symbol.go", "race_file.go", "race_std.go", "race_waits.go"} {
+	for _, name := range []string{"race.go", "race_buffer.go", "race_symbol.go", "race_file.go", "race_std.go", "race_waits.go", "race_pack.go"} {
 		f, err := parser.ParseFile(fset, recorder+name, nil, parser.SkipObjectResolution)
 		if err != nil {
 			t.Fatal(err)
@@ -45,7 +48,7 @@ func TestConstants(t *testing.T) {
 	info := types.Info{Defs: make(map[*ast.Ident]types.Object)}
 	config.Check("runtime", fset, files, &info) // imports are missing; constants need none
 	want := map[string]uint64{
-		"raceChunk": MaxChunk, "raceHeader": HeaderSize, "raceLast": FlagLast, "raceEnded": FlagEnded,
+		"raceChunk": MaxChunk, "raceHeader": HeaderSize, "racePack": MaxPack, "racePiece": MaxPiece, "racePacked": FlagPacked, "raceFollowBits": packBits, "raceLast": FlagLast, "raceEnded": FlagEnded,
 		"recSlice": TagSlice, "recCycle": TagCycle, "recStack": TagStack, "recGo": TagGo, "recEnd": TagEnd,
 		"recAlloc": TagAlloc, "recSync": TagSync, "recRead": TagRead, "recWrite": TagWrite,
 		"recSized": TagSized, "recViaPC": TagVia, "recRun": TagRun, "recAtomic": TagAtomic,
@@ -95,25 +98,25 @@ func TestConstants(t *testing.T) {
 	}
 }
 
-// TestFunctions runs the recorder's checksum and choice of counter.
+// TestFunctions runs the recorder's checksum, choice of counter and compression.
 func TestFunctions(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds a program")
 	}
 	fset, files := parseRecorder(t)
 	var source strings.Builder
-	source.WriteString("package main\n\nimport (\n\t\"fmt\"\n\t\"math/rand/v2\"\n\t\"sync/atomic\"\n\t\"unsafe\"\n)\n")
+	source.WriteString("package main\n\nimport (\n\t\"fmt\"\n\tsys \"math/bits\"\n\t\"math/rand/v2\"\n\t\"sync/atomic\"\n\t\"unsafe\"\n)\n")
 	found := 0
 	for _, f := range files {
 		for _, d := range f.Decls {
 			keep := false
 			switch d := d.(type) {
 			case *ast.FuncDecl:
-				keep = d.Name.Name == "racesum" || d.Name.Name == "racecounter"
+				keep = slices.Contains([]string{"racesum", "racecounter", "racecompress"}, d.Name.Name)
 				d.Doc = nil
 			case *ast.GenDecl:
 				for _, s := range d.Specs {
-					if v, ok := s.(*ast.ValueSpec); ok && (v.Names[0].Name == "raceCounters" || v.Names[0].Name == "raceCounterBits") {
+					if v, ok := s.(*ast.ValueSpec); ok && slices.Contains([]string{"raceCounters", "raceCounterBits", "racePlaceBits"}, v.Names[0].Name) {
 						keep = true
 					}
 				}
@@ -127,8 +130,8 @@ func TestFunctions(t *testing.T) {
 			}
 		}
 	}
-	if found != 4 {
-		t.Fatalf("%d of 4 declarations found in the recorder:\n%s", found, &source)
+	if found != 6 {
+		t.Fatalf("%d of 6 declarations found in the recorder:\n%s", found, &source)
 	}
 	source.WriteString(`
 func main() {
@@ -143,6 +146,26 @@ func main() {
 		at := uintptr(unsafe.Pointer(racecounter(space, uintptr(addr)))) - uintptr(unsafe.Pointer(&raceCounters[0]))
 		fmt.Println(racesum(b), at/8)
 	}
+	fmt.Println()
+	places := new([1 << racePlaceBits]uint16)
+	for i := range 120 {
+		n := r.IntN(1 << (i % 17)) + i / 17
+		if i == 119 {
+			n = 1 << 16
+		}
+		b := make([]byte, 0, n)
+		for len(b) < n { // bytes of a small alphabet, and what was there before
+			if m := len(b); m > 0 && r.IntN(3) > 0 {
+				from := r.IntN(m)
+				b = append(b, b[from:from+r.IntN(min(m, n)-from+1)]...)
+			}
+			b = append(b, byte(r.IntN(1 << (i % 9))))
+		}
+		b = b[:n]
+		src, dst := append(b, make([]byte, 8)...), make([]byte, n+n/255+16+8)
+		size := racecompress(unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), uintptr(n), places)
+		fmt.Printf(".%x .%x\n", b, dst[:size])
+	}
 }
 `)
 	name := filepath.Join(t.TempDir(), "main.go")
@@ -151,7 +174,7 @@ func main() {
 	}
 	cmd := exec.Command("go", "run", name)
 	cmd.Stderr = os.Stderr
-	got, err := cmd.Output()
+	out, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,15 +188,34 @@ func main() {
 		addr, space := r.Uint64(), uint8(r.UintN(10))
 		fmt.Fprintln(&want, Sum(b), Counter(space, addr))
 	}
-	if string(got) != want.String() {
+	got, compressed, _ := strings.Cut(string(out), "\n\n")
+	if got+"\n" != want.String() {
 		t.Errorf("the recorder's checksums and counters are\n%.200s\nhere they are\n%.200s", got, &want)
+	}
+	words := strings.Fields(compressed)
+	plain, packed := 0, 0
+	for i := 0; i+1 < len(words); i += 2 {
+		in, err := hex.DecodeString(words[i][1:])
+		out, err2 := hex.DecodeString(words[i+1][1:])
+		if err != nil || err2 != nil {
+			t.Fatal(err, err2)
+		}
+		pack := append(binary.AppendUvarint(nil, uint64(len(in))), out...)
+		if again, err := unpack(nil, pack); err != nil || !bytes.Equal(again, in) || len(pack) > maxPacked {
+			t.Fatalf("%d bytes, compressed to %d: %d, %v", len(in), len(out), len(again), err)
+		}
+		plain, packed = plain+len(in), packed+len(out)
+	}
+	if len(words) != 240 || packed > plain/2 {
+		t.Errorf("%d words, %d bytes have become %d", len(words), plain, packed)
 	}
 }
 
-// recorded returns the chunks of a program's recording.
-func chunksOf(t testing.TB) (chunks [][]byte) {
+// chunksOf returns the whole chunks of a program's recording.
+func chunksOf(t testing.TB) (chunks []Chunk) {
 	t.Helper()
 	b := recorded.Lostupdate()
+	var pieces Pieces
 	for at := 0; ; {
 		i := bytes.Index(b[at:], []byte{'H', 'S', Version})
 		if i < 0 {
@@ -182,44 +224,66 @@ func chunksOf(t testing.TB) (chunks [][]byte) {
 		at += i
 		// A string's length stands before it.
 		for _, n := range []int{int(b[at-1]), int(b[at-2])&0x7f | int(b[at-1])<<7} {
-			if at+n <= len(b) {
-				if _, err := Parse(b[at : at+n]); err == nil {
-					chunks = append(chunks, b[at:at+n])
+			if at+n > len(b) {
+				continue
+			}
+			if c, err := Parse(b[at : at+n]); err == nil {
+				if c, whole := pieces.Add(c); whole {
+					chunks = append(chunks, c)
 				}
 			}
 		}
 		at++
 	}
-	if len(chunks) < 5 {
-		t.Fatalf("only %d chunks", len(chunks))
+	if len(chunks) < 2 || pieces.Lost() > 0 {
+		t.Fatalf("only %d chunks, %d pieces lost", len(chunks), pieces.Lost())
 	}
 	return chunks
+}
+
+// recordsOf returns the bytes of a chunk's records.
+func recordsOf(t testing.TB, c Chunk) []byte {
+	t.Helper()
+	records, err := unpack(nil, c.Payload)
+	if err != nil {
+		t.Fatalf("chunk %d of stream %d: %v", c.Seq, c.Stream, err)
+	}
+	return records
 }
 
 // TestTwin encodes what the recorder wrote once more: the same bytes.
 func TestTwin(t *testing.T) {
 	encoders := make(map[uint32]*Encoder)
 	tags := make(map[byte]int)
-	for _, b := range chunksOf(t) {
-		c, err := Parse(b)
-		if err != nil {
-			t.Fatal(err)
+	for _, c := range chunksOf(t) {
+		if c.Pieces == 0 {
+			t.Fatalf("chunk %d of stream %d is not packed", c.Seq, c.Stream)
 		}
-		var again [][]byte
-		emit := func(b []byte) { again = append(again, bytes.Clone(b)) }
+		var pieces Pieces
+		var again []Chunk
+		emit := func(b []byte) {
+			piece, err := Parse(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if whole, ok := pieces.Add(piece); ok {
+				again = append(again, whole)
+			}
+		}
 		e := encoders[c.Stream]
 		if e == nil {
-			e = NewEncoder(c.Stream, nil)
+			e = NewPackEncoder(c.Stream, nil)
 			encoders[c.Stream] = e
 		}
 		e.emit, e.seq = emit, c.Seq
+		records := recordsOf(t, c)
 		var d Decoder
 		var r Record
-		d.Reset(c.Payload)
+		d.Open(c)
 		for first := true; ; first = false {
 			var tag byte
-			if at := d.Pos(); d.expected == 0 && at < len(c.Payload) {
-				tag = c.Payload[at]
+			if at := d.Pos(); d.expected == 0 && at < len(records) {
+				tag = records[at]
 			}
 			if !d.Next(&r) {
 				break
@@ -236,9 +300,9 @@ func TestTwin(t *testing.T) {
 		if d.Err() != nil {
 			t.Fatalf("chunk %d of stream %d: %v", c.Seq, c.Stream, d.Err())
 		}
-		e.Flush(c.Flags)
-		if len(again) != 1 || !bytes.Equal(again[0], b) {
-			t.Fatalf("chunk %d of stream %d:\n%x\nagain %d chunks:\n%x", c.Seq, c.Stream, b, len(again), again)
+		e.Flush(c.Flags &^ FlagPacked)
+		if len(again) != 1 || again[0].Seq != c.Seq || again[0].Flags != c.Flags || !bytes.Equal(recordsOf(t, again[0]), records) {
+			t.Fatalf("chunk %d of stream %d:\n%x\nagain %d chunks:\n%+v", c.Seq, c.Stream, records, len(again), again)
 		}
 	}
 	for _, tag := range []byte{TagSlice, TagStack, TagGo, TagEnd, TagAlloc, TagSync, TagRead, TagWrite, TagAtomic,

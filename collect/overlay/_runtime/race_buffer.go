@@ -4,9 +4,10 @@
 
 //go:build race
 
-// From hooks to chunks. A hook appends words to its P's buffer; when that is
+// From hooks to packs. A hook appends words to its P's buffer; when that is
 // full they are encoded (docs/record-format.md, package collect/record) into
-// chunks, and a chunk goes into the execution trace as a user log event.
+// the P's pack. A pack that is full goes as chunks (race_pack.go) into the execution
+// trace, each as a user log event.
 
 package runtime
 
@@ -18,21 +19,26 @@ import (
 )
 
 const (
-	raceFilter    = 4096  // entries of a P's filter, a power of two
-	raceLines     = 32768 // the same; what a goroutine uses between two synchronizations is to find room
-	raceLineShift = 14    // of an address: what a line tells of it beside its place
-	raceEpochBits = 17
-	raceKnown     = 1024
-	raceRuns      = 256  // instructions whose last record may be extended
-	raceWords     = 2048 // of a P's buffer
-	raceSlack     = 32   // words that the buffer still takes when it is full
-	raceChunk     = 1024 // bytes: what the tracer does not cut
-	raceHeader    = 16
-	raceVersion   = 2
+	raceFilter     = 4096  // entries of a P's filter, a power of two
+	raceLines      = 32768 // the same; what a goroutine uses between two synchronizations is to find room
+	raceLineShift  = 14    // of an address: what a line tells of it beside its place
+	raceEpochBits  = 17
+	raceKnown      = 1024
+	raceRuns       = 256  // instructions whose last record may be extended
+	raceWords      = 2048 // of a P's buffer
+	raceFollowBits = 12
+	raceFollows    = 1 << raceFollowBits
+	raceSlack      = 32      // words that the buffer still takes when it is full
+	racePack       = 1 << 16 // bytes of records that are compressed together
+	raceChunk      = 1024    // bytes: what the tracer does not cut
+	raceHeader     = 16
+	racePiece      = raceChunk - raceHeader - 2 // bytes of a compressed pack in a chunk
+	raceVersion    = 3
 
 	// Flags of a chunk, as in collect/record.
-	raceLast  = 1 // the recorder's last
-	raceEnded = 2 // no slice goes on after it
+	raceLast   = 1 // the recorder's last
+	raceEnded  = 2 // no slice goes on after it
+	racePacked = 8 // it is a piece of a pack
 
 	// raceRecordMax bounds the bytes of one encoded record other than a definition.
 	raceRecordMax = 64
@@ -88,19 +94,19 @@ type raceproc struct {
 
 	// The encoder.
 	stream   uint32
-	seq      uint32
 	gid      uint64 // the slice: goroutine (0: it has ended), number, part within the number, GC cycle
 	slice    uint32
 	part     uint32
 	cycle    uint32
 	told     [2]uint64 // high, as far as encoded
-	inslice  bool      // the chunk has a slice record
+	inslice  bool      // the pack has a slice record
 	left     raceleft
 	records  uint64
 	cn       int32
-	expected int32 // where in the chunk the last expected tag is, if nothing came since
-	chunk    [raceChunk]byte
+	expected int32 // where in the pack the last expected tag is, if nothing came since, or -1
+	pack     [racePack]byte
 	deltas   racedeltas
+	pieces   racepieces
 
 	next uintptr // *raceproc, all of them, see raceprocs
 }
@@ -113,7 +119,7 @@ type raceleft struct {
 	pcs    [64]uint32
 }
 
-// racedeltas is what the records of a chunk are told in terms of: see deltas in
+// racedeltas is what the records of a pack are told in terms of: see deltas in
 // collect/record, whose twin it is.
 type racedeltas struct {
 	addr  uint64
@@ -123,7 +129,7 @@ type racedeltas struct {
 	nums  [16]racenum
 	// follow is what came, when it came last, after a record of the same pc and
 	// kind, by their hash; after is where that is for the last record.
-	follow [256]uint64 // pc<<37 | kind<<32 | value
+	follow [raceFollows]uint64 // pc<<37 | kind<<32 | value
 	after  uintptr
 }
 
@@ -196,7 +202,7 @@ func racemakeproc(pp *p) *raceproc {
 			pb.sites = ^uintptr(0)
 		}
 		pb.pp = uintptr(unsafe.Pointer(pp))
-		pb.cn = raceHeader
+		pb.expected = -1
 		for {
 			old := raceprocs.Load()
 			pb.next = old
@@ -418,7 +424,7 @@ func racespill(pb *raceproc) {
 }
 
 // spill encodes the buffer and, if all, ends the slice and hands over the last,
-// unfinished chunk, which says that the slice has ended: if it is the last that
+// unfinished pack, which says that the slice has ended: if it is the last that
 // a process leaves behind, what the goroutine did next, on another P, is known
 // to follow. On the system stack, by the owner.
 func (pb *raceproc) spill(all bool) {
@@ -585,7 +591,7 @@ func (pb *raceproc) spill(all bool) {
 		pb.forget()
 	}
 	if all {
-		if pb.gid != 0 || pb.cn > raceHeader {
+		if pb.gid != 0 || pb.cn > 0 {
 			pb.finish(raceEnded)
 		}
 		pb.cur, pb.gid = 0, 0
@@ -718,15 +724,17 @@ func (x *racedeltas) come(link uint64) uint64 {
 }
 
 // racefollows is where follow has what comes after a record.
-func racefollows(link uint64) uintptr { return uintptr(uint32(link>>32) * 0x9E3779B1 >> 24) }
+func racefollows(link uint64) uintptr {
+	return uintptr(uint32(link>>32) * 0x9E3779B1 >> (32 - raceFollowBits))
+}
 
 // asexpected writes a record of which come has said that it was expected.
 func (pb *raceproc) asexpected() {
-	if pb.expected != pb.cn-1 || pb.chunk[pb.expected] == recExpected+15 {
+	if pb.expected != pb.cn-1 || pb.pack[pb.expected] == recExpected+15 {
 		pb.expected = pb.cn
 		pb.byte(recExpected - 1)
 	}
-	pb.chunk[pb.expected]++
+	pb.pack[pb.expected]++
 }
 
 // shorts writes the short records from word i on, the first of which is
@@ -734,12 +742,12 @@ func (pb *raceproc) asexpected() {
 // are written as whole words of which the rest is overwritten.
 func (pb *raceproc) shorts(i int32) int32 {
 	x := &pb.deltas
-	start := uintptr(unsafe.Pointer(&pb.chunk))
+	start := uintptr(unsafe.Pointer(&pb.pack))
 	p, after, from := start+uintptr(pb.cn), x.after, i
 loop:
 	for ; ; i++ {
 		w := *(*uint64)(unsafe.Pointer(uintptr(unsafe.Pointer(&pb.buf)) + uintptr(i)*8))
-		if i >= pb.n || w&(shortBit|shortRun) != shortBit || p > start+raceChunk-raceRecordMax {
+		if i >= pb.n || w&(shortBit|shortRun) != shortBit || p > start+racePack-raceRecordMax {
 			break
 		}
 		kind, pc := w>>shortKind&7, uint32(w>>shortPC)&shortPCMax
@@ -910,16 +918,16 @@ const (
 	raceMaxPlain = 15
 )
 
-// room makes sure that the chunk takes n more bytes of records of the current slice.
+// room makes sure that the pack takes n more bytes of records of the current slice.
 func (pb *raceproc) room(n int32) {
-	if pb.cn+n <= raceChunk && pb.inslice {
+	if pb.cn+n <= racePack && pb.inslice {
 		return
 	}
 	pb.makeroom(n)
 }
 
 func (pb *raceproc) makeroom(n int32) {
-	if pb.cn+n > raceChunk {
+	if pb.cn+n > racePack {
 		pb.finish(0)
 	}
 	if !pb.inslice && pb.gid != 0 {
@@ -930,20 +938,20 @@ func (pb *raceproc) makeroom(n int32) {
 
 // defroom is room for a definition, which belongs to no slice.
 func (pb *raceproc) defroom(n int32) {
-	if pb.cn+n > raceChunk {
+	if pb.cn+n > racePack {
 		pb.finish(0)
 	}
 }
 
 func (pb *raceproc) startslice(goid uint64) {
-	if pb.cn+raceRecordMax > raceChunk {
+	if pb.cn+raceRecordMax > racePack {
 		pb.finish(0)
 	}
 	pb.slicerecord(goid)
 }
 
-// slicerecord writes whose the following records are. A chunk begins with one,
-// so that a lost chunk is nobody else's loss.
+// slicerecord writes whose the following records are. A pack begins with one,
+// so that a lost pack is nobody else's loss.
 func (pb *raceproc) slicerecord(goid uint64) {
 	pb.inslice = true
 	pb.deltas.depth, pb.deltas.after = 0, 0
@@ -955,14 +963,14 @@ func (pb *raceproc) slicerecord(goid uint64) {
 	pb.uvarint(goid)
 }
 
-// byte and uvarint append to the chunk without a bounds check: callers made room.
+// byte and uvarint append to the pack without a bounds check: callers made room.
 func (pb *raceproc) byte(b byte) {
-	*(*byte)(unsafe.Pointer(uintptr(unsafe.Pointer(&pb.chunk)) + uintptr(pb.cn))) = b
+	*(*byte)(unsafe.Pointer(uintptr(unsafe.Pointer(&pb.pack)) + uintptr(pb.cn))) = b
 	pb.cn++
 }
 
 func (pb *raceproc) uvarint(v uint64) {
-	p := uintptr(unsafe.Pointer(&pb.chunk)) + uintptr(pb.cn)
+	p := uintptr(unsafe.Pointer(&pb.pack)) + uintptr(pb.cn)
 	n := int32(1)
 	for v >= 0x80 {
 		*(*byte)(unsafe.Pointer(p)) = byte(v) | 0x80
@@ -987,37 +995,20 @@ func (pb *raceproc) pc(pc uint32) {
 }
 
 func (pb *raceproc) bytes(p unsafe.Pointer, n int32) {
-	memmove(unsafe.Pointer(&pb.chunk[pb.cn]), p, uintptr(n))
+	memmove(unsafe.Pointer(&pb.pack[pb.cn]), p, uintptr(n))
 	pb.cn += n
 }
 
-// finish completes the chunk and hands it to the tracer, or keeps it for one
-// that may (racependings).
+// finish completes the pack, compresses it and hands over its pieces.
 func (pb *raceproc) finish(flags byte) {
-	pb.seal(flags)
-	if raceraw {
-		racedumpchunk(unsafe.Pointer(&pb.chunk), pb.cn)
-	} else {
-		if !racelog(unsafe.Pointer(&pb.chunk), pb.cn) {
-			racekeep(unsafe.Pointer(&pb.chunk), pb.cn)
-		}
-		if raceslow() {
-			racehold()
-		}
-	}
-	pb.cn, pb.expected = raceHeader, 0
+	pb.compress(flags)
+	pb.cn, pb.expected = 0, -1
 	pb.inslice = false
 	memclrNoHeapPointers(unsafe.Pointer(&pb.deltas), unsafe.Sizeof(pb.deltas))
-}
-
-func (pb *raceproc) seal(flags byte) {
-	c := &pb.chunk
-	c[0], c[1], c[2], c[3] = 'H', 'S', raceVersion, flags
-	raceputu32(c[4:], pb.stream)
-	raceputu32(c[8:], pb.seq)
-	raceputu32(c[12:], 0)
-	raceputu32(c[12:], racesum(c[:pb.cn]))
-	pb.seq++
+	pb.send()
+	if !raceraw && raceslow() {
+		racehold()
+	}
 }
 
 func raceputu32(b []byte, v uint32) {

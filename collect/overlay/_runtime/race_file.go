@@ -529,6 +529,7 @@ func racesave(reason uint64) {
 	raceraw = true
 	for q := raceprocs.Load(); q != 0; {
 		o := (*raceproc)(unsafe.Pointer(q))
+		o.send()
 		o.spill(true)
 		q = o.next
 	}

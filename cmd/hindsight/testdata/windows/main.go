@@ -91,14 +91,10 @@ func main() {
 	case "much":
 		both := race()
 		both(&inside)
-		churn(400_000)
+		scatter(25_000_000)
+		churn(100_000)
 	case "accesses":
-		x := make([]int, 1<<20)
-		at := uint64(1)
-		for range 25_000_000 {
-			at = elsewhere(at)
-			touch(x, int(at>>44))
-		}
+		scatter(25_000_000)
 		fmt.Println("done")
 	case "exit":
 		start(os.Args[2]+"/0.trace", 0)
@@ -364,6 +360,16 @@ func churn(n int) {
 		at = elsewhere(at)
 		x[at>>48]++
 		fences[at>>52].Add(1)
+	}
+}
+
+// scatter makes n accesses that do not repeat each other.
+func scatter(n int) {
+	x := make([]int, 1<<20)
+	at := uint64(1)
+	for range n {
+		at = elsewhere(at)
+		touch(x, int(at>>44))
 	}
 }
 

@@ -1,0 +1,149 @@
+// Copyright 2026 The Hindsight Authors. All rights reserved.
+// Use of this source code is governed by a BSD-style
+// license that can be found in the LICENSE file.
+
+//go:build race
+
+// From packs to chunks. The records of a P fill a pack, which is compressed and
+// cut into pieces that the tracer takes. What a program does it does again: a
+// pack has the same records many times, and not only one right after the other.
+
+package runtime
+
+import (
+	"internal/runtime/sys"
+	"unsafe"
+)
+
+// racePlaceBits is the logarithm of the number of places that a sequence of bytes
+// may be remembered in.
+const racePlaceBits = 13
+
+// racePackMax is what a compressed pack takes at most, with its size before it
+// and what the last copy of eight bytes writes beyond its end.
+const racePackMax = 3 + racePack + racePack/255 + 16 + 8
+
+// racepieces is a compressed pack on its way into the trace.
+type racepieces struct {
+	flags       byte
+	sent, count int32
+	n           int32  // bytes
+	seq         uint32 // of the stream's next chunk
+	places      [1 << racePlaceBits]uint16
+	// The pack, behind room for the header of its first piece. The header of a
+	// later one takes the place of the end of the piece before it, which has
+	// been handed over by then.
+	out [raceHeader + 2 + racePackMax]byte
+}
+
+// compress makes the pack ready to be sent.
+func (pb *raceproc) compress(flags byte) {
+	k := &pb.pieces
+	out, n := unsafe.Pointer(&k.out[raceHeader+2]), uintptr(0)
+	for v := pb.cn; ; v >>= 7 {
+		if v < 0x80 {
+			*(*byte)(unsafe.Add(out, n)) = byte(v)
+			n++
+			break
+		}
+		*(*byte)(unsafe.Add(out, n)) = byte(v) | 0x80
+		n++
+	}
+	n += racecompress(unsafe.Add(out, n), unsafe.Pointer(&pb.pack), uintptr(pb.cn), &k.places)
+	k.flags, k.n = flags, int32(n)
+	k.sent, k.count = 0, (k.n+racePiece-1)/racePiece
+}
+
+// send hands the pieces of the compressed pack to the tracer, or keeps them for
+// one that may (racependings). If it was interrupted for good, racesave goes on
+// with the piece that was at hand: a chunk that is written twice is found once.
+func (pb *raceproc) send() {
+	for k := &pb.pieces; k.sent < k.count; {
+		p := unsafe.Pointer(&k.out[k.sent*racePiece])
+		n := raceHeader + 2 + min(racePiece, k.n-k.sent*racePiece)
+		c := unsafe.Slice((*byte)(p), n)
+		c[0], c[1], c[2], c[3] = 'H', 'S', raceVersion, k.flags|racePacked
+		raceputu32(c[4:], pb.stream)
+		raceputu32(c[8:], k.seq)
+		raceputu32(c[12:], 0)
+		c[16], c[17] = byte(k.sent), byte(k.count-1)
+		raceputu32(c[12:], racesum(c))
+		if raceraw {
+			racedumpchunk(p, n)
+		} else if !racelog(p, n) {
+			racekeep(p, n)
+		}
+		k.seq++
+		k.sent++
+	}
+}
+
+// racecompress compresses n bytes at src to dst, in the format of LZ4 blocks, and returns
+// how many they have become. A sequence of bytes that has been there before, of
+// four or more, is told by its distance: it is looked for where places, by
+// their hash, has such bytes last. Where little is found, less is looked for. It may
+// read and write 8 bytes beyond the ends.
+func racecompress(dst, src unsafe.Pointer, n uintptr, places *[1 << racePlaceBits]uint16) uintptr {
+	const (
+		least  = 4
+		untold = 5  // bytes at the end that the format wants to be literals,
+		begins = 12 // and before which a match must begin
+	)
+	load := func(i uintptr) uint64 { return *(*uint64)(unsafe.Add(src, i)) }
+	hash := func(v uint64) uint64 { return v << 24 * 0x9E3779B185EBCA87 >> (64 - racePlaceBits) }
+	clear(places[:])
+	d, told := uintptr(dst), uintptr(0)
+	put := func(b byte) {
+		*(*byte)(unsafe.Pointer(d)) = b
+		d++
+	}
+	long := func(v uintptr) {
+		for ; v >= 255; v -= 255 {
+			put(255)
+		}
+		put(byte(v))
+	}
+	literals := func(end uintptr, match uintptr) {
+		count := end - told
+		put(byte(min(count, 15)<<4 | min(match, 15)))
+		if count >= 15 {
+			long(count - 15)
+		}
+		for i := uintptr(0); i < count; i += 8 {
+			*(*uint64)(unsafe.Pointer(d + i)) = load(told + i)
+		}
+		d += count
+	}
+	for i := uintptr(1); i+begins < n; {
+		v := load(i)
+		place := &places[hash(v)]
+		c := uintptr(*place)
+		*place = uint16(i)
+		if uint32(load(c)) != uint32(v) {
+			i += 1 + (i-told)>>6
+			continue
+		}
+		for i > told && c > 0 && byte(load(i-1)) == byte(load(c-1)) {
+			i--
+			c--
+		}
+		end := i + least
+		for away := i - c; end < n-untold; end += 8 {
+			if differ := load(end) ^ load(end-away); differ != 0 {
+				end += uintptr(sys.TrailingZeros64(differ)) / 8
+				break
+			}
+		}
+		end = min(end, n-untold)
+		literals(i, end-i-least)
+		*(*uint16)(unsafe.Pointer(d)) = uint16(i - c)
+		d += 2
+		if end-i-least >= 15 {
+			long(end - i - least - 15)
+		}
+		i, told = end, end
+		places[hash(load(i-2))] = uint16(i - 2)
+	}
+	literals(n, 0)
+	return d - uintptr(dst)
+}

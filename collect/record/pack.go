@@ -1,0 +1,177 @@
+package record
+
+import (
+	"encoding/binary"
+	"errors"
+	"slices"
+)
+
+// A pack is the records that the recorder compresses together. What comes of it
+// is cut into pieces, each in a chunk of its own.
+
+const (
+	// MaxPack is how many bytes of records a pack may have.
+	MaxPack = 1 << 16
+	// MaxPiece is how many bytes of a compressed pack a chunk takes. All pieces but
+	// the last have as many.
+	MaxPiece = MaxChunk - HeaderSize - pieceHeader
+
+	pieceHeader = 2
+	// maxPacked bounds what a pack takes compressed.
+	maxPacked = 3 + MaxPack + MaxPack/255 + 16
+	maxPieces = (maxPacked + MaxPiece - 1) / MaxPiece
+)
+
+var errPack = errors.New("malformed pack")
+
+// PackSize returns how many bytes of records a compressed pack says that it has.
+func PackSize(packed []byte) int {
+	v, n := binary.Uvarint(packed)
+	if n <= 0 || v > MaxPack {
+		return 0
+	}
+	return int(v)
+}
+
+// unpack expands a pack: its size, and a block in the format of LZ4. It returns
+// what could be expanded, in buf if that is large enough.
+func unpack(buf, packed []byte) ([]byte, error) {
+	size, n := binary.Uvarint(packed)
+	if n <= 0 || size > MaxPack {
+		return nil, errPack
+	}
+	if cap(buf) < int(size) {
+		buf = make([]byte, MaxPack)
+	}
+	out, in := buf[:size], packed[n:]
+	d := 0
+	// long adds to a length of 15 the bytes that go on with it.
+	long := func(v int) int {
+		for v >= 15 && v <= MaxPack {
+			if len(in) == 0 {
+				return -1
+			}
+			more := in[0]
+			in = in[1:]
+			v += int(more)
+			if more < 255 {
+				break
+			}
+		}
+		return v
+	}
+	for len(in) > 0 {
+		token := int(in[0])
+		in = in[1:]
+		literals := long(token >> 4)
+		if literals < 0 || literals > len(in) || literals > len(out)-d {
+			return out[:d], errPack
+		}
+		d += copy(out[d:], in[:literals])
+		in = in[literals:]
+		if len(in) == 0 {
+			break // the last sequence has no match
+		}
+		if len(in) < 2 {
+			return out[:d], errPack
+		}
+		away := int(binary.LittleEndian.Uint16(in))
+		in = in[2:]
+		match := long(token&15) + 4
+		if away == 0 || away > d || match < 4 || match > len(out)-d {
+			return out[:d], errPack
+		}
+		// What has been copied repeats what it was copied from.
+		for from, end := d-away, d+match; d < end; {
+			d += copy(out[d:end], out[from:d])
+		}
+	}
+	if d < len(out) {
+		return out[:d], errPack
+	}
+	return out, nil
+}
+
+// Pieces puts the pieces of packs together, in whatever order they come.
+type Pieces struct {
+	parts map[partKey]*part
+	order []partKey // as they have begun
+	lost  uint64
+}
+
+type partKey struct{ stream, seq uint32 } // of the first piece
+
+// part is what there is of a pack.
+type part struct {
+	bytes []byte
+	size  int // if the last piece is there
+	have  [maxPieces/64 + 1]uint64
+	found int
+}
+
+// maxParts bounds how many packs may be incomplete: more than Ps write at once.
+// Then the oldest is given up.
+const maxParts = 1024
+
+// Add takes in a chunk. If that is whole, or makes a pack so, Add returns what
+// decodes alone: the chunk, or one that stands for all pieces, of the first one's
+// number. A piece may come once.
+func (p *Pieces) Add(c Chunk) (whole Chunk, ok bool) {
+	if c.Pieces == 0 {
+		return c, true
+	}
+	if p.parts == nil {
+		p.parts = make(map[partKey]*part)
+	}
+	key := partKey{c.Stream, c.Seq - uint32(c.Piece)}
+	x := p.parts[key]
+	if x == nil {
+		x = &part{bytes: make([]byte, c.Pieces*MaxPiece)}
+		p.parts[key] = x
+		p.order = append(p.order, key)
+		p.giveUp()
+	}
+	if len(x.bytes) != c.Pieces*MaxPiece || x.have[c.Piece/64]>>(c.Piece%64)&1 != 0 {
+		p.lost++
+		return Chunk{}, false
+	}
+	x.have[c.Piece/64] |= 1 << (c.Piece % 64)
+	x.found++
+	copy(x.bytes[c.Piece*MaxPiece:], c.Payload)
+	if c.Piece == c.Pieces-1 {
+		x.size = c.Piece*MaxPiece + len(c.Payload)
+	}
+	if x.found < c.Pieces {
+		return Chunk{}, false
+	}
+	delete(p.parts, key)
+	c.Seq, c.Piece, c.Payload = key.seq, 0, x.bytes[:x.size]
+	return c, true
+}
+
+// giveUp forgets what is complete, and the oldest if there is too much.
+func (p *Pieces) giveUp() {
+	if len(p.order) > 4*maxParts {
+		p.order = slices.DeleteFunc(p.order, func(k partKey) bool { return p.parts[k] == nil })
+	}
+	for len(p.order) > 0 {
+		x := p.parts[p.order[0]]
+		if x != nil {
+			if len(p.parts) <= maxParts {
+				break
+			}
+			p.lost += uint64(x.found)
+			delete(p.parts, p.order[0])
+		}
+		p.order = p.order[1:]
+	}
+}
+
+// Lost returns how many pieces have come for nothing so far.
+func (p *Pieces) Lost() uint64 {
+	n := p.lost
+	for _, x := range p.parts {
+		n += uint64(x.found)
+	}
+	return n
+}

@@ -1,0 +1,194 @@
+package record
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// packOf returns the chunks of one pack of writes.
+func packOf(t *testing.T, stream uint32, writes int) (chunks []Chunk) {
+	t.Helper()
+	e := NewPackEncoder(stream, func(b []byte) {
+		c, err := Parse(bytes.Clone(b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		chunks = append(chunks, c)
+	})
+	e.Write(&Record{Tag: TagSlice, Slice: Slice{G: 1, Number: 1}})
+	for i := range uint64(writes) {
+		e.Write(&Record{Tag: TagWrite, Addr: i * i * 7919, PC: uint32(i * i % 5003), Size: 1, Count: 1})
+	}
+	e.Flush(FlagEnded)
+	return chunks
+}
+
+// A pack comes back whatever the order of its pieces, once.
+func TestPieces(t *testing.T) {
+	chunks := packOf(t, 3, 2000)
+	if len(chunks) < 5 || len(chunks) > maxPieces {
+		t.Fatalf("%d pieces", len(chunks))
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 20 {
+		random.Shuffle(len(chunks), func(i, j int) { chunks[i], chunks[j] = chunks[j], chunks[i] })
+		var pieces Pieces
+		for i, c := range chunks {
+			whole, ok := pieces.Add(c)
+			if ok != (i == len(chunks)-1) {
+				t.Fatalf("whole after %d of %d: %t", i+1, len(chunks), ok)
+			}
+			if !ok {
+				continue
+			}
+			if whole.Stream != 3 || whole.Seq != 0 || whole.Pieces != len(chunks) || whole.Flags != FlagEnded|FlagPacked {
+				t.Errorf("%+v", whole)
+			}
+			var d Decoder
+			var r Record
+			n := 0
+			for d.Open(whole); d.Next(&r); n++ {
+			}
+			if d.Err() != nil || n != 2001 {
+				t.Errorf("%d records, %v", n, d.Err())
+			}
+		}
+		if n := pieces.Lost(); n != 0 {
+			t.Errorf("%d lost", n)
+		}
+	}
+}
+
+// Pieces that do not make a pack are counted, and do not stay for ever.
+func TestPiecesLost(t *testing.T) {
+	var pieces Pieces
+	chunks := packOf(t, 1, 2000)
+	for i, c := range chunks {
+		if i == 2 {
+			continue
+		}
+		if _, ok := pieces.Add(c); ok {
+			t.Fatal("whole without a piece")
+		}
+	}
+	lost := uint64(len(chunks) - 1)
+	if n := pieces.Lost(); n != lost {
+		t.Errorf("%d lost, want %d", n, lost)
+	}
+	c := chunks[0]
+	c.Pieces-- // of the same place, another number
+	if _, ok := pieces.Add(c); ok || pieces.Lost() != lost+1 {
+		t.Errorf("%t, %d lost", ok, pieces.Lost())
+	}
+	const more = 10 * maxParts
+	for i := range uint32(more) {
+		c := chunks[0]
+		c.Stream, c.Seq = 2, i*100
+		pieces.Add(c)
+		other := chunks[len(chunks)-1]
+		other.Stream, other.Seq, other.Piece, other.Pieces = 3, i, 0, 1
+		if _, ok := pieces.Add(other); !ok {
+			t.Fatal("a pack of one piece is not whole")
+		}
+		if len(pieces.parts) > maxParts || len(pieces.order) > 4*maxParts {
+			t.Fatalf("%d parts, %d in order", len(pieces.parts), len(pieces.order))
+		}
+	}
+	if n := pieces.Lost(); n != lost+1+more {
+		t.Errorf("%d lost, want %d", n, lost+1+more)
+	}
+}
+
+// What says that it is a piece and cannot be one is damaged.
+func TestParsePiece(t *testing.T) {
+	chunk := func(payload ...byte) []byte {
+		b := append([]byte{'H', 'S', Version, FlagPacked, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, payload...)
+		binary.LittleEndian.PutUint32(b[12:], Sum(b))
+		return b
+	}
+	full := make([]byte, MaxPiece)
+	for name, b := range map[string][]byte{
+		"empty":               chunk(),
+		"without a number":    chunk(0),
+		"without bytes":       chunk(0, 0),
+		"beyond the last":     chunk(2, 1, 5),
+		"too many":            chunk(append([]byte{0, maxPieces}, full...)...),
+		"not full":            chunk(append([]byte{0, 1}, full[1:]...)...),
+		"not full, in middle": chunk(append([]byte{1, 2}, full[1:]...)...),
+	} {
+		if c, err := Parse(b); err == nil {
+			t.Errorf("%s: %+v", name, c)
+		}
+	}
+	for _, b := range [][]byte{chunk(0, 0, 0), chunk(append([]byte{0, maxPieces - 1}, full...)...), chunk(append([]byte{1, 1}, full...)...)} {
+		if _, err := Parse(b); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestUnpack(t *testing.T) {
+	for _, test := range []struct {
+		name, packed, want string
+	}{
+		{"nothing", "\x00", ""},
+		{"nothing, with a token", "\x00\x00", ""},
+		{"literals", "\x03\x30abc", "abc"},
+		{"a match", "\x09\x31abc\x03\x00\x10d", "abcabcabd"},
+		{"far", "\x0b\x61abcdef\x06\x00\x00", "abcdefabcde"},
+		{"overlapping", "\x15\x1fa\x01\x00\x01\x00", "aaaaaaaaaaaaaaaaaaaaa"},
+	} {
+		got, err := unpack(nil, []byte(test.packed))
+		if err != nil || string(got) != test.want {
+			t.Errorf("%s: %q, %v", test.name, got, err)
+		}
+	}
+	for _, test := range []struct{ name, packed string }{
+		{"no size", ""},
+		{"too large", "\x81\x80\x04"},
+		{"size cut", "\x80"},
+		{"too few", "\x04\x30abc"},
+		{"too many", "\x02\x30abc"},
+		{"literals cut", "\x04\x40abc"},
+		{"length cut", "\x40\xf0"},
+		{"distance cut", "\x09\x31abc\x03"},
+		{"distance 0", "\x09\x31abc\x00\x00\x10d"},
+		{"before the beginning", "\x09\x31abc\x04\x00\x10d"},
+		{"match too long", "\x07\x31abc\x03\x00"},
+		{"match's length cut", "\x40\x1fa\x01\x00"},
+	} {
+		if got, err := unpack(nil, []byte(test.packed)); err == nil {
+			t.Errorf("%s: %q", test.name, got)
+		}
+	}
+}
+
+// FuzzUnpack expands anything, to no more than it says, and what it says is bounded.
+func FuzzUnpack(f *testing.F) {
+	for _, c := range chunksOf(f) {
+		f.Add(c.Payload)
+	}
+	f.Add([]byte("\x15\x1fa\x01\x00\x01\x00"))
+	f.Add(literal(nil))
+	buf := make([]byte, MaxPack)
+	f.Fuzz(func(t *testing.T, packed []byte) {
+		got, err := unpack(buf, packed)
+		if len(got) > MaxPack || err == nil && len(got) != PackSize(packed) {
+			t.Fatalf("%d bytes of %d, %v", len(got), PackSize(packed), err)
+		}
+		if again, _ := unpack(nil, literal(got)); !slices.Equal(again, got) {
+			t.Fatalf("%d bytes come back as %d", len(got), len(again))
+		}
+		var d Decoder
+		var r Record
+		n := 0
+		for d.Open(Chunk{Pieces: 1, Payload: packed}); d.Next(&r); n++ {
+		}
+		if n > 16*MaxPack {
+			t.Fatalf("%d records", n)
+		}
+	})
+}
