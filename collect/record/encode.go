@@ -119,7 +119,7 @@ func (e *Encoder) pieces(flags byte) {
 	packed := literal(e.b[HeaderSize:])
 	last := (len(packed) - 1) / MaxPiece
 	for i := range last + 1 {
-		b := append(make([]byte, HeaderSize, MaxChunk), byte(i), byte(last))
+		b := binary.LittleEndian.AppendUint32(make([]byte, HeaderSize, MaxChunk), uint32(last)<<16|uint32(i))
 		e.chunk(append(b, packed[i*MaxPiece:min((i+1)*MaxPiece, len(packed))]...), flags)
 	}
 }

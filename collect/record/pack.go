@@ -11,12 +11,12 @@ import (
 
 const (
 	// MaxPack is how many bytes of records a pack may have.
-	MaxPack = 1 << 16
+	MaxPack = 1 << 18
 	// MaxPiece is how many bytes of a compressed pack a chunk takes. All pieces but
 	// the last have as many.
 	MaxPiece = MaxChunk - HeaderSize - pieceHeader
 
-	pieceHeader = 2
+	pieceHeader = 4
 	// maxPacked bounds what a pack takes compressed.
 	maxPacked = 3 + MaxPack + MaxPack/255 + 16
 	maxPieces = (maxPacked + MaxPiece - 1) / MaxPiece
@@ -33,7 +33,7 @@ func PackSize(packed []byte) int {
 	return int(v)
 }
 
-// unpack expands a pack: its size, and a block in the format of LZ4. It returns
+// unpack expands a pack: its size, and sequences of literals and a match. It returns
 // what could be expanded, in buf if that is large enough.
 func unpack(buf, packed []byte) ([]byte, error) {
 	size, n := binary.Uvarint(packed)
@@ -77,6 +77,13 @@ func unpack(buf, packed []byte) ([]byte, error) {
 		}
 		away := int(binary.LittleEndian.Uint16(in))
 		in = in[2:]
+		if away >= 1<<15 {
+			if len(in) == 0 {
+				return out[:d], errPack
+			}
+			away = away&(1<<15-1) | int(in[0])<<15
+			in = in[1:]
+		}
 		match := long(token&15) + 4
 		if away == 0 || away > d || match < 4 || match > len(out)-d {
 			return out[:d], errPack
@@ -103,15 +110,13 @@ type partKey struct{ stream, seq uint32 } // of the first piece
 
 // part is what there is of a pack.
 type part struct {
-	bytes []byte
-	size  int // if the last piece is there
-	have  [maxPieces/64 + 1]uint64
-	found int
+	pieces [][]byte
+	found  int
 }
 
 // maxParts bounds how many packs may be incomplete: more than Ps write at once.
 // Then the oldest is given up.
-const maxParts = 1024
+const maxParts = 256
 
 // Add takes in a chunk. If that is whole, or makes a pack so, Add returns what
 // decodes alone: the chunk, or one that stands for all pieces, of the first one's
@@ -126,26 +131,21 @@ func (p *Pieces) Add(c Chunk) (whole Chunk, ok bool) {
 	key := partKey{c.Stream, c.Seq - uint32(c.Piece)}
 	x := p.parts[key]
 	if x == nil {
-		x = &part{bytes: make([]byte, c.Pieces*MaxPiece)}
+		x = &part{pieces: make([][]byte, c.Pieces)}
 		p.parts[key] = x
 		p.order = append(p.order, key)
 		p.giveUp()
 	}
-	if len(x.bytes) != c.Pieces*MaxPiece || x.have[c.Piece/64]>>(c.Piece%64)&1 != 0 {
+	if len(x.pieces) != c.Pieces || x.pieces[c.Piece] != nil {
 		p.lost++
 		return Chunk{}, false
 	}
-	x.have[c.Piece/64] |= 1 << (c.Piece % 64)
-	x.found++
-	copy(x.bytes[c.Piece*MaxPiece:], c.Payload)
-	if c.Piece == c.Pieces-1 {
-		x.size = c.Piece*MaxPiece + len(c.Payload)
-	}
-	if x.found < c.Pieces {
+	x.pieces[c.Piece] = slices.Clone(c.Payload)
+	if x.found++; x.found < c.Pieces {
 		return Chunk{}, false
 	}
 	delete(p.parts, key)
-	c.Seq, c.Piece, c.Payload = key.seq, 0, x.bytes[:x.size]
+	c.Seq, c.Piece, c.Payload = key.seq, 0, slices.Concat(x.pieces...)
 	return c, true
 }
 

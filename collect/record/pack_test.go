@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -109,21 +110,25 @@ func TestParsePiece(t *testing.T) {
 		binary.LittleEndian.PutUint32(b[12:], Sum(b))
 		return b
 	}
-	full := make([]byte, MaxPiece)
+	// piece is a payload: piece i, the last of which is last, of n bytes.
+	piece := func(i, last uint16, n int) []byte {
+		b := binary.LittleEndian.AppendUint16(nil, i)
+		return append(binary.LittleEndian.AppendUint16(b, last), make([]byte, n)...)
+	}
 	for name, b := range map[string][]byte{
 		"empty":               chunk(),
-		"without a number":    chunk(0),
-		"without bytes":       chunk(0, 0),
-		"beyond the last":     chunk(2, 1, 5),
-		"too many":            chunk(append([]byte{0, maxPieces}, full...)...),
-		"not full":            chunk(append([]byte{0, 1}, full[1:]...)...),
-		"not full, in middle": chunk(append([]byte{1, 2}, full[1:]...)...),
+		"without a number":    chunk(0, 0, 0),
+		"without bytes":       chunk(piece(0, 0, 0)...),
+		"beyond the last":     chunk(piece(2, 1, 1)...),
+		"too many":            chunk(piece(0, maxPieces, MaxPiece)...),
+		"not full":            chunk(piece(0, 1, MaxPiece-1)...),
+		"not full, in middle": chunk(piece(1, 2, MaxPiece-1)...),
 	} {
 		if c, err := Parse(b); err == nil {
 			t.Errorf("%s: %+v", name, c)
 		}
 	}
-	for _, b := range [][]byte{chunk(0, 0, 0), chunk(append([]byte{0, maxPieces - 1}, full...)...), chunk(append([]byte{1, 1}, full...)...)} {
+	for _, b := range [][]byte{chunk(piece(0, 0, 1)...), chunk(piece(0, maxPieces-1, MaxPiece)...), chunk(piece(1, 1, MaxPiece)...)} {
 		if _, err := Parse(b); err != nil {
 			t.Error(err)
 		}
@@ -131,9 +136,13 @@ func TestParsePiece(t *testing.T) {
 }
 
 func TestUnpack(t *testing.T) {
+	letters := strings.Repeat("abcdefgh", 5000)
+	far := string(literal([]byte(letters)))
 	for _, test := range []struct {
 		name, packed, want string
 	}{
+		// 40,000 and 40,004 are c0 b8 02 and c4 b8 02 as numbers; 32,772 is 04 80 01 as a distance.
+		{"very far", "\xc4\xb8\x02" + far[3:] + "\x04\x80\x01", letters + letters[40000-32772:][:4]},
 		{"nothing", "\x00", ""},
 		{"nothing, with a token", "\x00\x00", ""},
 		{"literals", "\x03\x30abc", "abc"},
@@ -148,13 +157,14 @@ func TestUnpack(t *testing.T) {
 	}
 	for _, test := range []struct{ name, packed string }{
 		{"no size", ""},
-		{"too large", "\x81\x80\x04"},
+		{"too large", "\x81\x80\x10"},
 		{"size cut", "\x80"},
 		{"too few", "\x04\x30abc"},
 		{"too many", "\x02\x30abc"},
 		{"literals cut", "\x04\x40abc"},
 		{"length cut", "\x40\xf0"},
 		{"distance cut", "\x09\x31abc\x03"},
+		{"long distance cut", "\x09\x31abc\x03\x80"},
 		{"distance 0", "\x09\x31abc\x00\x00\x10d"},
 		{"before the beginning", "\x09\x31abc\x04\x00\x10d"},
 		{"match too long", "\x07\x31abc\x03\x00"},

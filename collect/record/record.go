@@ -195,7 +195,7 @@ func Parse(b []byte) (Chunk, error) {
 		if len(c.Payload) <= pieceHeader {
 			return Chunk{}, ErrDamaged
 		}
-		c.Piece, c.Pieces = int(c.Payload[0]), int(c.Payload[1])+1
+		c.Piece, c.Pieces = int(binary.LittleEndian.Uint16(c.Payload)), int(binary.LittleEndian.Uint16(c.Payload[2:]))+1
 		c.Payload = c.Payload[pieceHeader:]
 		if last := c.Piece == c.Pieces-1; c.Piece >= c.Pieces || c.Pieces > maxPieces || !last && len(c.Payload) != MaxPiece {
 			return Chunk{}, ErrDamaged
@@ -312,7 +312,7 @@ type deltas struct {
 // bits of deltas.
 const (
 	chunkBits = 8
-	packBits  = 12
+	packBits  = 14
 )
 
 type known struct {

@@ -48,7 +48,7 @@ func TestConstants(t *testing.T) {
 	info := types.Info{Defs: make(map[*ast.Ident]types.Object)}
 	config.Check("runtime", fset, files, &info) // imports are missing; constants need none
 	want := map[string]uint64{
-		"raceChunk": MaxChunk, "raceHeader": HeaderSize, "racePack": MaxPack, "racePiece": MaxPiece, "racePacked": FlagPacked, "raceFollowBits": packBits, "raceLast": FlagLast, "raceEnded": FlagEnded,
+		"raceChunk": MaxChunk, "raceHeader": HeaderSize, "racePack": MaxPack, "racePiece": MaxPiece, "racePieceHeader": pieceHeader, "racePacked": FlagPacked, "raceFollowBits": packBits, "raceLast": FlagLast, "raceEnded": FlagEnded,
 		"recSlice": TagSlice, "recCycle": TagCycle, "recStack": TagStack, "recGo": TagGo, "recEnd": TagEnd,
 		"recAlloc": TagAlloc, "recSync": TagSync, "recRead": TagRead, "recWrite": TagWrite,
 		"recSized": TagSized, "recViaPC": TagVia, "recRun": TagRun, "recAtomic": TagAtomic,
@@ -147,11 +147,11 @@ func main() {
 		fmt.Println(racesum(b), at/8)
 	}
 	fmt.Println()
-	places := new([1 << racePlaceBits]uint16)
+	places := new([1 << racePlaceBits]uint32)
 	for i := range 120 {
-		n := r.IntN(1 << (i % 17)) + i / 17
+		n := r.IntN(1 << (i % 19)) + i / 19
 		if i == 119 {
-			n = 1 << 16
+			n = 1 << 18
 		}
 		b := make([]byte, 0, n)
 		for len(b) < n { // bytes of a small alphabet, and what was there before

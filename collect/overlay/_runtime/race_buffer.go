@@ -19,21 +19,22 @@ import (
 )
 
 const (
-	raceFilter     = 4096  // entries of a P's filter, a power of two
-	raceLines      = 32768 // the same; what a goroutine uses between two synchronizations is to find room
-	raceLineShift  = 14    // of an address: what a line tells of it beside its place
-	raceEpochBits  = 17
-	raceKnown      = 1024
-	raceRuns       = 256  // instructions whose last record may be extended
-	raceWords      = 2048 // of a P's buffer
-	raceFollowBits = 12
-	raceFollows    = 1 << raceFollowBits
-	raceSlack      = 32      // words that the buffer still takes when it is full
-	racePack       = 1 << 16 // bytes of records that are compressed together
-	raceChunk      = 1024    // bytes: what the tracer does not cut
-	raceHeader     = 16
-	racePiece      = raceChunk - raceHeader - 2 // bytes of a compressed pack in a chunk
-	raceVersion    = 3
+	raceFilter      = 4096  // entries of a P's filter, a power of two
+	raceLines       = 32768 // the same; what a goroutine uses between two synchronizations is to find room
+	raceLineShift   = 14    // of an address: what a line tells of it beside its place
+	raceEpochBits   = 17
+	raceKnown       = 1024
+	raceRuns        = 256  // instructions whose last record may be extended
+	raceWords       = 2048 // of a P's buffer
+	raceFollowBits  = 14
+	raceFollows     = 1 << raceFollowBits
+	raceSlack       = 32      // words that the buffer still takes when it is full
+	racePack        = 1 << 18 // bytes of records that are compressed together
+	raceChunk       = 1024    // bytes: what the tracer does not cut
+	raceHeader      = 16
+	racePieceHeader = 4
+	racePiece       = raceChunk - raceHeader - racePieceHeader // bytes of a compressed pack in a chunk
+	raceVersion     = 3
 
 	// Flags of a chunk, as in collect/record.
 	raceLast   = 1 // the recorder's last

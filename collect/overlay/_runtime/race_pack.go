@@ -17,7 +17,7 @@ import (
 
 // racePlaceBits is the logarithm of the number of places that a sequence of bytes
 // may be remembered in.
-const racePlaceBits = 13
+const racePlaceBits = 14
 
 // racePackMax is what a compressed pack takes at most, with its size before it
 // and what the last copy of eight bytes writes beyond its end.
@@ -29,17 +29,17 @@ type racepieces struct {
 	sent, count int32
 	n           int32  // bytes
 	seq         uint32 // of the stream's next chunk
-	places      [1 << racePlaceBits]uint16
+	places      [1 << racePlaceBits]uint32
 	// The pack, behind room for the header of its first piece. The header of a
 	// later one takes the place of the end of the piece before it, which has
 	// been handed over by then.
-	out [raceHeader + 2 + racePackMax]byte
+	out [raceHeader + racePieceHeader + racePackMax]byte
 }
 
 // compress makes the pack ready to be sent.
 func (pb *raceproc) compress(flags byte) {
 	k := &pb.pieces
-	out, n := unsafe.Pointer(&k.out[raceHeader+2]), uintptr(0)
+	out, n := unsafe.Pointer(&k.out[raceHeader+racePieceHeader]), uintptr(0)
 	for v := pb.cn; ; v >>= 7 {
 		if v < 0x80 {
 			*(*byte)(unsafe.Add(out, n)) = byte(v)
@@ -60,13 +60,13 @@ func (pb *raceproc) compress(flags byte) {
 func (pb *raceproc) send() {
 	for k := &pb.pieces; k.sent < k.count; {
 		p := unsafe.Pointer(&k.out[k.sent*racePiece])
-		n := raceHeader + 2 + min(racePiece, k.n-k.sent*racePiece)
+		n := raceHeader + racePieceHeader + min(racePiece, k.n-k.sent*racePiece)
 		c := unsafe.Slice((*byte)(p), n)
 		c[0], c[1], c[2], c[3] = 'H', 'S', raceVersion, k.flags|racePacked
 		raceputu32(c[4:], pb.stream)
 		raceputu32(c[8:], k.seq)
 		raceputu32(c[12:], 0)
-		c[16], c[17] = byte(k.sent), byte(k.count-1)
+		raceputu32(c[raceHeader:], uint32(k.count-1)<<16|uint32(k.sent))
 		raceputu32(c[12:], racesum(c))
 		if raceraw {
 			racedumpchunk(p, n)
@@ -78,17 +78,13 @@ func (pb *raceproc) send() {
 	}
 }
 
-// racecompress compresses n bytes at src to dst, in the format of LZ4 blocks, and returns
-// how many they have become. A sequence of bytes that has been there before, of
+// racecompress compresses n bytes at src to dst, as docs/record-format.md has it, and
+// returns how many they have become. A sequence of bytes that has been there before, of
 // four or more, is told by its distance: it is looked for where places, by
 // their hash, has such bytes last. Where little is found, less is looked for. It may
 // read and write 8 bytes beyond the ends.
-func racecompress(dst, src unsafe.Pointer, n uintptr, places *[1 << racePlaceBits]uint16) uintptr {
-	const (
-		least  = 4
-		untold = 5  // bytes at the end that the format wants to be literals,
-		begins = 12 // and before which a match must begin
-	)
+func racecompress(dst, src unsafe.Pointer, n uintptr, places *[1 << racePlaceBits]uint32) uintptr {
+	const least = 4
 	load := func(i uintptr) uint64 { return *(*uint64)(unsafe.Add(src, i)) }
 	hash := func(v uint64) uint64 { return v << 24 * 0x9E3779B185EBCA87 >> (64 - racePlaceBits) }
 	clear(places[:])
@@ -114,11 +110,11 @@ func racecompress(dst, src unsafe.Pointer, n uintptr, places *[1 << racePlaceBit
 		}
 		d += count
 	}
-	for i := uintptr(1); i+begins < n; {
+	for i := uintptr(1); i+least <= n; {
 		v := load(i)
 		place := &places[hash(v)]
 		c := uintptr(*place)
-		*place = uint16(i)
+		*place = uint32(i)
 		if uint32(load(c)) != uint32(v) {
 			i += 1 + (i-told)>>6
 			continue
@@ -127,22 +123,27 @@ func racecompress(dst, src unsafe.Pointer, n uintptr, places *[1 << racePlaceBit
 			i--
 			c--
 		}
-		end := i + least
-		for away := i - c; end < n-untold; end += 8 {
+		end, away := i+least, i-c
+		for ; end < n; end += 8 {
 			if differ := load(end) ^ load(end-away); differ != 0 {
 				end += uintptr(sys.TrailingZeros64(differ)) / 8
 				break
 			}
 		}
-		end = min(end, n-untold)
+		end = min(end, n)
 		literals(i, end-i-least)
-		*(*uint16)(unsafe.Pointer(d)) = uint16(i - c)
-		d += 2
+		if away < 1<<15 {
+			*(*uint16)(unsafe.Pointer(d)) = uint16(away)
+			d += 2
+		} else {
+			*(*uint32)(unsafe.Pointer(d)) = uint32(away&(1<<15-1) | 1<<15 | away>>15<<16)
+			d += 3
+		}
 		if end-i-least >= 15 {
 			long(end - i - least - 15)
 		}
 		i, told = end, end
-		places[hash(load(i-2))] = uint16(i - 2)
+		places[hash(load(i-2))] = uint32(i - 2)
 	}
 	literals(n, 0)
 	return d - uintptr(dst)
