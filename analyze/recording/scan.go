@@ -118,9 +118,9 @@ func (s *scanner) next() *block {
 	buf = buf[:kept]
 	at := 0
 	for b.size < blockSize {
-		i := bytes.Index(buf[at:], []byte{'H', 'S'})
+		i := bytes.Index(buf[at:], []byte{'H', 'S', record.Version})
 		if i < 0 {
-			at = len(buf)
+			at = max(at, len(buf)-2)
 			break
 		}
 		i += at
@@ -129,9 +129,6 @@ func (s *scanner) next() *block {
 			break // it may end in the next block
 		}
 		at = i + 1
-		if i+2 >= len(buf) || !record.Readable(buf[i+2]) {
-			continue
-		}
 		size, ok := lengthBefore(buf[:i])
 		if !ok || size < record.HeaderSize || i+size > len(buf) {
 			continue
@@ -146,13 +143,10 @@ func (s *scanner) next() *block {
 			s.damaged = append(s.damaged, k)
 		}
 	}
-	switch {
-	case at < len(buf) || s.err == nil:
-		// A length is at most two bytes, and stands before what may begin a chunk.
-		at = max(0, min(at, len(buf)-1)-2)
-		s.rest = append(s.rest[:0], buf[at:]...)
-	default:
+	if s.err != nil && len(buf)-at < record.HeaderSize {
 		s.rest = nil
+	} else {
+		s.rest = append(s.rest[:0], buf[max(0, at-2):]...) // a length is at most two bytes
 	}
 	b.end = s.off - int64(len(s.rest))
 	return b

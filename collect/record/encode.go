@@ -31,7 +31,7 @@ const recordMax = 64
 // which is valid until emit returns.
 func NewEncoder(stream uint32, emit func(chunk []byte)) *Encoder {
 	e := &Encoder{stream: stream, emit: emit, b: make([]byte, HeaderSize, MaxChunk), size: MaxChunk}
-	e.deltas.reset(chunkBits)
+	e.deltas.reset(chunkRoom)
 	return e
 }
 
@@ -39,7 +39,7 @@ func NewEncoder(stream uint32, emit func(chunk []byte)) *Encoder {
 // without compressing them.
 func NewPackEncoder(stream uint32, emit func(chunk []byte)) *Encoder {
 	e := &Encoder{stream: stream, emit: emit, b: make([]byte, HeaderSize), size: HeaderSize + MaxPack}
-	e.deltas.reset(packBits)
+	e.deltas.reset(packRoom)
 	return e
 }
 
@@ -93,14 +93,14 @@ func (e *Encoder) Flush(flags byte) {
 	if flags&FlagEnded != 0 {
 		e.slice.G = 0
 	}
-	if e.deltas.bits == packBits {
+	if e.deltas.room == packRoom {
 		e.pieces(flags | FlagPacked)
 	} else {
 		e.chunk(e.b, flags)
 	}
 	e.b = e.b[:HeaderSize]
 	e.inslice, e.expected = false, 0
-	e.deltas.reset(e.deltas.bits)
+	e.deltas.reset(e.deltas.room)
 }
 
 // chunk hands over b, which has room for its header.
@@ -171,8 +171,8 @@ func (e *Encoder) append(r *Record) {
 			tag |= TagVia
 		}
 		e.byte(tag)
-		e.addr(r.Addr)
 		e.pc(r.PC)
+		e.addr(r.PC, r.Addr)
 		if tag&TagRun != 0 {
 			e.uvarint(r.Stride, r.Count)
 		}
@@ -188,8 +188,8 @@ func (e *Encoder) append(r *Record) {
 			return
 		}
 		e.byte(tag)
-		e.addr(r.Addr)
 		e.pc(r.PC)
+		e.addr(r.PC, r.Addr)
 		e.num(0, r.Addr, r.Num)
 	case TagSync:
 		if r.Sync <= maxPlain && r.Space == 0 && r.Slot == 0 && r.N == 0 {
@@ -197,15 +197,15 @@ func (e *Encoder) append(r *Record) {
 				return
 			}
 			e.byte(TagPlain | byte(r.Sync))
-			e.addr(r.Addr)
 			e.pc(r.PC)
+			e.addr(r.PC, r.Addr)
 			e.num(0, r.Addr, r.Num)
 			return
 		}
 		e.byte(TagSync, byte(r.Sync), r.Space)
-		e.addr(r.Addr)
-		e.uvarint(uint64(r.Slot), uint64(r.N))
 		e.pc(r.PC)
+		e.addr(r.PC, r.Addr)
+		e.uvarint(uint64(r.Slot), uint64(r.N))
 		if r.Sync.Numbered() {
 			e.num(r.Space, r.Addr, r.Num)
 		} else {
@@ -231,15 +231,16 @@ func (e *Encoder) append(r *Record) {
 		e.byte(TagEnd)
 	case TagAlloc:
 		e.byte(TagAlloc)
-		e.addr(r.Addr)
-		e.uvarint(r.Size)
 		e.pc(r.PC)
-		e.uvarint(r.Type)
+		e.uvarint(r.Type, r.Size)
+		last := e.deltas.alloc(r.Size)
+		e.svarint(int64(r.Addr - *last))
+		*last = r.Addr
 	case TagFree:
 		e.byte(TagFree)
-		e.addr(r.Addr)
-		e.uvarint(r.Size)
 		e.pc(r.PC)
+		e.addr(r.PC, r.Addr)
+		e.uvarint(r.Size)
 	case TagSymbol:
 		e.byte(TagSymbol)
 		e.uvarint(uint64(r.PC), uint64(len(r.Frames)))
@@ -293,18 +294,19 @@ func (e *Encoder) come(l link, may bool) (expected link, written bool) {
 	return expected, true
 }
 
-// short writes an access in a short form. Its address counts from the nearer one
-// of the last two.
+// short writes an access in a short form. Its address counts from the nearer one of
+// the last access's and the last one of its pc.
 func (e *Encoder) short(r *Record) {
 	x := &e.deltas
-	base, d := byte(0), zigzag(int64(r.Addr-x.bases[0]))
-	if v := zigzag(int64(r.Addr - x.bases[1])); v < d {
-		base, d = 1, v
+	last := x.last(r.PC)
+	far := int64(r.Addr - *last)
+	base, d := byte(1), zigzag(far)
+	if v := zigzag(int64(r.Addr - x.base)); v < d {
+		base, d = 0, v
 	}
-	far := int64(r.Addr - x.bases[0])
 	expected, written := e.come(makeLink(r.PC, linkRead+int(r.Tag-TagRead), far), far == int64(int32(far)))
 	before := x.pc
-	x.access(r.Addr, r.PC)
+	x.pc, x.base, *last = r.PC, r.Addr, r.Addr
 	if !written {
 		n := width(d)
 		e.shortPC(TagShort|(r.Tag-TagRead)<<6|base<<5|byte(n-1)<<2, r.PC, before, expected, d, n)
@@ -355,23 +357,21 @@ func (e *Encoder) operation(r *Record, kind int) bool {
 		return false
 	}
 	x := &e.deltas
-	far := int64(r.Addr - x.addr)
-	// Whether it is the expected number can be asked only of the counter at hand.
-	c := Counter(0, r.Addr)
-	n := &x.nums[c%len(x.nums)]
-	near := far == int64(int32(far)) && n.counter == uint16(c)+1 && r.Num == n.last+1
+	last, next := x.last(r.PC), x.num(0, r.Addr)
+	far := int64(r.Addr - *last)
+	near := far == int64(int32(far)) && r.Num == *next
 	_, written := e.come(makeLink(r.PC, kind, far), near)
 	if written {
-		x.addr, x.pc, n.last = r.Addr, r.PC, r.Num
+		x.pc, *last, *next = r.PC, r.Addr, r.Num+1
 	}
 	return written
 }
 
 // num writes the number of an operation on the object at addr.
 func (e *Encoder) num(space uint8, addr, num uint64) {
-	from, last := e.deltas.from(space, addr)
-	*last = num
-	e.svarint(int64(num - from))
+	next := e.deltas.num(space, addr)
+	e.svarint(int64(num - *next))
+	*next = num + 1
 }
 
 // width is the number of bytes of a number in a short record.
@@ -395,9 +395,11 @@ func (e *Encoder) uvarint(list ...uint64) {
 
 func (e *Encoder) svarint(v int64) { e.uvarint(zigzag(v)) }
 
-func (e *Encoder) addr(a uint64) {
-	e.svarint(int64(a - e.deltas.addr))
-	e.deltas.addr = a
+// addr writes the address of a record of a pc.
+func (e *Encoder) addr(pc uint32, a uint64) {
+	last := e.deltas.last(pc)
+	e.svarint(int64(a - *last))
+	*last = a
 }
 
 func (e *Encoder) pc(pc uint32) {

@@ -20,12 +20,8 @@ import (
 // Category is the category of the log events that carry chunks.
 const Category = "hindsight"
 
-// Version is the version of the encoding. That of oldest differs in that it has no
-// packs.
-const (
-	Version = 3
-	oldest  = 2
-)
+// Version is the version of the encoding.
+const Version = 3
 
 // Sizes of chunks in bytes: the whole, at most, and its header.
 const (
@@ -178,8 +174,8 @@ func Parse(b []byte) (Chunk, error) {
 	if len(b) < HeaderSize || len(b) > MaxChunk || b[0] != 'H' || b[1] != 'S' {
 		return Chunk{}, ErrNotChunk
 	}
-	if !Readable(b[2]) {
-		return Chunk{}, fmt.Errorf("chunk of version %d: this tool reads versions %d to %d", b[2], oldest, Version)
+	if b[2] != Version {
+		return Chunk{}, fmt.Errorf("chunk of version %d: this tool reads version %d", b[2], Version)
 	}
 	sum := binary.LittleEndian.Uint32(b[12:])
 	if Sum(b) != sum {
@@ -203,9 +199,6 @@ func Parse(b []byte) (Chunk, error) {
 	}
 	return c, nil
 }
-
-// Readable reports whether chunks of a version can be read.
-func Readable(version byte) bool { return version >= oldest && version <= Version }
 
 // Sum returns the checksum of chunk b, at least HeaderSize bytes, taking the
 // checksum's own field for zero.
@@ -302,44 +295,61 @@ type Decoder struct {
 
 // deltas is what the records of a chunk or pack are told in terms of.
 type deltas struct {
-	known
+	pc    uint32
+	depth uint64 // number of calls; of the slice
+	base  uint64 // address of the last short access
+	after uint16 // where in follow what comes after the last record is
+	room  room
 	// follow is what came, when it came last, after a record of the same pc and
 	// kind, by the first bits of their hash.
-	follow [1 << packBits]link
-	bits   uint8
+	follow [1 << followBits]link
+	lasts  [1 << lastBits]uint64    // address of the last record of a pc, by the first bits of its hash
+	nums   [1 << CounterBits]uint64 // of each counter, by its last bits, the number after the last
+	allocs [allocSizes]uint64       // address of the last allocation, by size
 }
 
-// bits of deltas.
+// room is how much of its tables a chunk or pack uses, as logarithms.
+type room struct{ follow, last, num uint8 }
+
 const (
-	chunkBits = 8
-	packBits  = 14
+	followBits = 14
+	lastBits   = 13
+	allocSizes = 64
 )
 
-type known struct {
-	addr  uint64
-	pc    uint32
-	depth uint64    // number of calls; of the slice
-	bases [2]uint64 // addresses of the last two short accesses, the last first
-	nums  [16]struct {
-		counter uint16 // and 1
-		last    uint64
-	}
-	after uint16 // where in follow what comes after the last record is
-}
+var (
+	chunkRoom = room{8, 6, 4}
+	packRoom  = room{followBits, lastBits, CounterBits}
+)
 
 // reset begins a chunk or pack.
-func (d *deltas) reset(bits uint8) {
-	d.known, d.bits = known{}, bits
-	clear(d.follow[:1<<bits])
+func (d *deltas) reset(r room) {
+	d.pc, d.depth, d.base, d.after, d.room = 0, 0, 0, 0, r
+	clear(d.follow[:1<<r.follow])
+	clear(d.lasts[:1<<r.last])
+	clear(d.nums[:1<<r.num])
+	clear(d.allocs[:])
 }
 
 // expected is what is expected after the last record.
-func (d *deltas) expected() link { return d.follow[d.after%(1<<packBits)] }
+func (d *deltas) expected() link { return d.follow[d.after%(1<<followBits)] }
+
+// last is where the address of the last record of a pc is.
+func (d *deltas) last(pc uint32) *uint64 {
+	return &d.lasts[pc*0x9E3779B1>>(32-d.room.last&31)%(1<<lastBits)]
+}
+
+// alloc is where the address of the last allocation of a size is.
+func (d *deltas) alloc(size uint64) *uint64 { return &d.allocs[size/8%allocSizes] }
+
+// num is where the next number is of the counter of the object at addr.
+func (d *deltas) num(space uint8, addr uint64) *uint64 {
+	return &d.nums[Counter(space, addr)&(1<<d.room.num-1)]
+}
 
 // A link is a record of a kind that may be expected: pc<<37 | kind<<32 | value.
-// The value's 32 bits are, signed, the distance of its address from the last short
-// access's or, of an operation, from the last other address; or how many calls
-// have ended. The kind is one of linkRead to linkReturn, linkAtomic + twice the
+// The value's 32 bits are, signed, the distance of its address from that of the last
+// record of the pc, or how many calls have ended. The kind is one of linkRead to linkReturn, linkAtomic + twice the
 // atomic's + 1 if it is wide, or linkPlain + the operation.
 type link uint64
 
@@ -365,40 +375,21 @@ func (l link) value() int64 { return int64(int32(l)) }
 
 // come says that l is what came. It returns what was expected.
 func (d *deltas) come(l link) (expected link) {
-	x := &d.follow[d.after%(1<<packBits)]
+	x := &d.follow[d.after%(1<<followBits)]
 	expected, *x = *x, l
-	d.after = uint16(uint32(l>>32) * 0x9E3779B1 >> (32 - d.bits&31))
+	d.after = uint16(uint32(l>>32) * 0x9E3779B1 >> (32 - d.room.follow&31))
 	return expected
 }
 
 // slice begins a slice.
 func (d *deltas) slice() { d.depth, d.after = 0, 0 }
 
-// access notes a short access.
-func (d *deltas) access(addr uint64, pc uint32) {
-	d.bases[0], d.bases[1] = addr, d.bases[0]
-	d.pc = pc
-}
-
-// from returns what the number of an operation on the object at addr counts
-// from, the number after the last of the same counter or, if there has been none
-// lately, 0; and where to note it.
-func (d *deltas) from(space uint8, addr uint64) (from uint64, last *uint64) {
-	c := Counter(space, addr)
-	n := &d.nums[c%len(d.nums)]
-	if n.counter == uint16(c)+1 {
-		return n.last + 1, &n.last
-	}
-	n.counter = uint16(c) + 1
-	return 0, &n.last
-}
-
 // Reset makes d read the records of a chunk.
-func (d *Decoder) Reset(payload []byte) { d.reset(payload, chunkBits) }
+func (d *Decoder) Reset(payload []byte) { d.reset(payload, chunkRoom) }
 
-func (d *Decoder) reset(records []byte, bits uint8) {
+func (d *Decoder) reset(records []byte, r room) {
 	d.b, d.pos, d.expected, d.err, d.malformed = records, 0, 0, nil, nil
-	d.deltas.reset(bits)
+	d.deltas.reset(r)
 }
 
 // Open makes d read a whole chunk, as [Pieces.Add] returns it. Of a pack that
@@ -413,7 +404,7 @@ func (d *Decoder) Open(c Chunk) {
 	if cap(records) > cap(d.unpacked) {
 		d.unpacked = records
 	}
-	d.reset(records, packBits)
+	d.reset(records, packRoom)
 	d.malformed = err
 }
 
@@ -479,9 +470,11 @@ func (d *Decoder) svarint() int64 {
 	return int64(v>>1) ^ -int64(v&1)
 }
 
-func (d *Decoder) addr() uint64 {
-	d.deltas.addr += uint64(d.svarint())
-	return d.deltas.addr
+// addr reads the address of a record of a pc.
+func (d *Decoder) addr(pc uint32) uint64 {
+	last := d.deltas.last(pc)
+	*last += uint64(d.svarint())
+	return *last
 }
 
 func (d *Decoder) pc() uint32 {
@@ -491,9 +484,10 @@ func (d *Decoder) pc() uint32 {
 
 // num reads the number of an operation on the object at addr.
 func (d *Decoder) num(space uint8, addr uint64) uint64 {
-	from, last := d.deltas.from(space, addr)
-	*last = from + uint64(d.svarint())
-	return *last
+	next := d.deltas.num(space, addr)
+	num := *next + uint64(d.svarint())
+	*next = num + 1
+	return num
 }
 
 func (d *Decoder) bytes(n uint64) []byte {
@@ -618,10 +612,16 @@ func (d *Decoder) shortPC(tag byte) uint32 {
 // short decodes a short access.
 func (d *Decoder) short(r *Record, tag byte) {
 	x := &d.deltas
-	a := x.bases[tag>>5&1] + uint64(d.fixed(int(tag>>2&7)+1))
-	d.access(r, a, d.shortPC(tag), tag>>6&1)
-	x.come(makeLink(r.PC, linkRead+int(tag>>6&1), int64(a-x.bases[0])))
-	x.access(a, r.PC)
+	far := uint64(d.fixed(int(tag>>2&7) + 1))
+	pc := d.shortPC(tag)
+	last := x.last(pc)
+	a := x.base + far
+	if tag>>5&1 != 0 {
+		a = *last + far
+	}
+	d.access(r, a, pc, tag>>6&1)
+	x.come(makeLink(pc, linkRead+int(tag>>6&1), int64(a-*last)))
+	x.pc, x.base, *last = pc, a, a
 }
 
 func (d *Decoder) access(r *Record, addr uint64, pc uint32, write byte) {
@@ -669,18 +669,20 @@ func (d *Decoder) next(r *Record) {
 	x.come(l)
 	switch kind := l.kind(); {
 	case kind <= linkWrite:
-		a := x.bases[0] + uint64(l.value())
+		last := x.last(l.pc())
+		a := *last + uint64(l.value())
 		d.access(r, a, l.pc(), byte(kind-linkRead))
-		x.access(a, l.pc())
+		x.pc, x.base, *last = l.pc(), a, a
 	case kind <= linkReturn:
 		x.pc = l.pc()
 		d.calls(r, kind, uint64(l.value()))
 	default:
-		x.addr += uint64(l.value())
+		last := x.last(l.pc())
+		*last += uint64(l.value())
+		next := x.num(0, *last)
 		x.pc = l.pc()
-		from, last := x.from(0, x.addr)
-		*last = from
-		r.Addr, r.PC, r.Num = x.addr, x.pc, from
+		r.Addr, r.PC, r.Num = *last, x.pc, *next
+		*next++
 		if kind > linkPlain {
 			r.Tag, r.Sync, r.Space, r.Slot, r.N = TagSync, Sync(kind-linkPlain), 0, 0, 0
 			break
@@ -692,9 +694,12 @@ func (d *Decoder) next(r *Record) {
 	}
 }
 
-// operation notes the operation just decoded, whose address is from addresses on
-// from before.
-func (d *Decoder) operation(r *Record, kind int, before uint64) {
+// operation decodes an operation of a kind that may be expected.
+func (d *Decoder) operation(r *Record, kind int) {
+	r.PC = d.pc()
+	before := *d.deltas.last(r.PC)
+	r.Addr = d.addr(r.PC)
+	r.Num = d.num(0, r.Addr)
 	if r.PC <= maxPC {
 		d.deltas.come(makeLink(r.PC, kind, int64(r.Addr-before)))
 	}
@@ -736,8 +741,8 @@ func (d *Decoder) Next(r *Record) bool {
 		d.deltas.depth = r.Low + n
 	case tag >= TagRead && tag < TagRead+8:
 		r.Tag = tag &^ (TagSized | TagVia)
-		r.Addr = d.addr()
 		r.PC = d.pc()
+		r.Addr = d.addr(r.PC)
 		r.Size, r.Via, r.Count = 1, 0, 1
 		if tag&TagSized != 0 {
 			r.Size = d.uvarint()
@@ -750,8 +755,8 @@ func (d *Decoder) Next(r *Record) bool {
 		}
 	case tag == TagRead|TagRun || tag == TagWrite|TagRun:
 		r.Tag = tag &^ TagRun
-		r.Addr = d.addr()
 		r.PC = d.pc()
+		r.Addr = d.addr(r.PC)
 		r.Size, r.Via = 1, 0
 		r.Stride, r.Count = d.uvarint(), d.uvarint()
 		if r.Stride == 0 || r.Stride > 1<<16 || r.Count == 0 || r.Count > 1<<16 || r.Addr+r.Stride*r.Count < r.Addr {
@@ -764,21 +769,17 @@ func (d *Decoder) Next(r *Record) bool {
 		r.Tag = TagAtomic
 		r.Atomic = Atomic(tag >> 1 & 7)
 		r.Size = 4 + uint64(tag&1)*4
-		before := d.deltas.addr
-		r.Addr = d.addr()
-		r.PC = d.pc()
-		r.Num = d.num(0, r.Addr)
-		d.operation(r, linkAtomic+int(tag&15), before)
+		d.operation(r, linkAtomic+int(tag&15))
 		if r.Atomic < AtomicLoad || r.Atomic > AtomicCASFail || r.Addr+r.Size < r.Addr {
 			d.fail()
 		}
 	case tag == TagSync:
 		r.Sync = Sync(d.byte())
 		r.Space = d.byte()
-		r.Addr = d.addr()
+		r.PC = d.pc()
+		r.Addr = d.addr(r.PC)
 		r.Slot = uint32(d.uvarint())
 		r.N = uint32(d.uvarint())
-		r.PC = d.pc()
 		if r.Sync.Numbered() {
 			r.Num = d.num(r.Space, r.Addr)
 		} else {
@@ -790,11 +791,7 @@ func (d *Decoder) Next(r *Record) bool {
 	case tag > TagPlain && tag <= TagPlain+maxPlain:
 		r.Tag, r.Sync = TagSync, Sync(tag-TagPlain)
 		r.Space, r.Slot, r.N = 0, 0, 0
-		before := d.deltas.addr
-		r.Addr = d.addr()
-		r.PC = d.pc()
-		r.Num = d.num(0, r.Addr)
-		d.operation(r, linkPlain+int(r.Sync), before)
+		d.operation(r, linkPlain+int(r.Sync))
 	case tag == TagSlice:
 		r.Slice = Slice{G: d.uvarint(), Number: uint32(d.uvarint()), Part: uint32(d.uvarint()),
 			Cycle: uint32(d.uvarint()), Goid: d.uvarint()}
@@ -809,17 +806,19 @@ func (d *Decoder) Next(r *Record) bool {
 		r.PC = d.pc()
 	case tag == TagEnd:
 	case tag == TagAlloc:
-		r.Addr = d.addr()
-		r.Size = d.uvarint()
 		r.PC = d.pc()
 		r.Type = d.uvarint()
+		r.Size = d.uvarint()
+		last := d.deltas.alloc(r.Size)
+		*last += uint64(d.svarint())
+		r.Addr = *last
 		if r.Addr+r.Size < r.Addr {
 			d.fail()
 		}
 	case tag == TagFree:
-		r.Addr = d.addr()
-		r.Size = d.uvarint()
 		r.PC = d.pc()
+		r.Addr = d.addr(r.PC)
+		r.Size = d.uvarint()
 		if r.Addr+r.Size < r.Addr {
 			d.fail()
 		}

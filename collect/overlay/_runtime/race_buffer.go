@@ -27,7 +27,8 @@ const (
 	raceRuns        = 256  // instructions whose last record may be extended
 	raceWords       = 2048 // of a P's buffer
 	raceFollowBits  = 14
-	raceFollows     = 1 << raceFollowBits
+	raceLastBits    = 13
+	raceAllocs      = 64
 	raceSlack       = 32      // words that the buffer still takes when it is full
 	racePack        = 1 << 18 // bytes of records that are compressed together
 	raceChunk       = 1024    // bytes: what the tracer does not cut
@@ -123,21 +124,16 @@ type raceleft struct {
 // racedeltas is what the records of a pack are told in terms of: see deltas in
 // collect/record, whose twin it is.
 type racedeltas struct {
-	addr  uint64
 	pc    uint32
-	depth uint64    // number of calls; of the slice
-	bases [2]uint64 // addresses of the last two short accesses, the last first
-	nums  [16]racenum
+	depth uint64 // number of calls; of the slice
+	base  uint64 // address of the last short access
+	after uintptr
 	// follow is what came, when it came last, after a record of the same pc and
 	// kind, by their hash; after is where that is for the last record.
-	follow [raceFollows]uint64 // pc<<37 | kind<<32 | value
-	after  uintptr
-}
-
-// racenum is the last number of a counter.
-type racenum struct {
-	counter uint64 // and 1
-	last    uint64
+	follow [1 << raceFollowBits]uint64  // pc<<37 | kind<<32 | value
+	lasts  [1 << raceLastBits]uint64    // address of the last record of a pc, by its hash
+	nums   [1 << raceCounterBits]uint64 // of each counter the number after the last
+	allocs [raceAllocs]uint64           // address of the last allocation, by size
 }
 
 // raceseen is an access that has been recorded, in the filter.
@@ -501,8 +497,8 @@ func (pb *raceproc) spill(all bool) {
 			pb.global(a)
 			pb.room(raceRecordMax)
 			pb.byte(tag)
-			pb.addr(a)
 			pb.pc(pc)
+			pb.addr(a)
 			if size != 1 {
 				pb.uvarint(size)
 			}
@@ -518,8 +514,8 @@ func (pb *raceproc) spill(all bool) {
 			tag := op<<1 | size>>3
 			if !pb.operation(linkAtomic+uint64(tag), a, pc, pb.buf[i+2]) {
 				pb.byte(recAtomic | tag)
-				pb.addr(a)
 				pb.pc(pc)
+				pb.addr(a)
 				pb.num(raceSpaceAddr, a, pb.buf[i+2])
 			}
 			i += 3
@@ -534,10 +530,10 @@ func (pb *raceproc) spill(all bool) {
 				pb.byte(recSync)
 				pb.byte(op)
 				pb.byte(space)
+				pb.pc(pc)
 				pb.addr(a)
 				pb.uvarint(slot)
 				pb.uvarint(n)
-				pb.pc(pc)
 				if op >= raceOpWaitSend {
 					pb.byte(0) // has no number
 				} else {
@@ -545,8 +541,8 @@ func (pb *raceproc) spill(all bool) {
 				}
 			case !pb.operation(linkPlain+uint64(op), a, pc, pb.buf[i+3]):
 				pb.byte(recPlain | op)
-				pb.addr(a)
 				pb.pc(pc)
+				pb.addr(a)
 				pb.num(space, a, pb.buf[i+3])
 			}
 			i += 4
@@ -568,10 +564,12 @@ func (pb *raceproc) spill(all bool) {
 			typ := pb.typedef(uintptr(pb.buf[i+2]))
 			pb.room(raceRecordMax)
 			pb.byte(recAlloc)
-			pb.addr(a)
-			pb.uvarint(pb.buf[i+1])
 			pb.pc(pc)
 			pb.uvarint(typ)
+			pb.uvarint(pb.buf[i+1])
+			last := pb.deltas.alloc(pb.buf[i+1])
+			pb.svarint(int64(a - *last))
+			*last = a
 			i += 5
 		default:
 			throw("hindsight: bad raw record")
@@ -704,8 +702,8 @@ func (pb *raceproc) prepare(w uint64, ext uint32) bool {
 	}
 	pb.room(raceRecordMax)
 	pb.byte(recRead + byte(kind&1) | recRun)
-	pb.addr(a)
 	pb.pc(pc)
+	pb.addr(a)
 	pb.uvarint(stride)
 	pb.uvarint(count)
 	pb.records++
@@ -755,12 +753,13 @@ loop:
 		// An access or a change of the stack is chosen without a branch, since
 		// nobody can foresee which it is.
 		a := pb.told[kind>>1&1]<<32 | w&(1<<32-1)
-		value := int64(a - x.bases[0])
-		if kind >= shortCall {
-			value = int64(x.depth - w&(1<<32-1))
-		}
 		if kind == shortCut {
 			pc = x.pc
+		}
+		last := x.last(pc)
+		value := int64(a - *last)
+		if kind >= shortCall {
+			value = int64(x.depth - w&(1<<32-1))
 		}
 		link := uint64(pc)<<37 | uint64(racelinks[kind])<<32 | uint64(uint32(value))
 		follow := (*uint64)(unsafe.Pointer(uintptr(unsafe.Pointer(&x.follow)) + after*8))
@@ -792,9 +791,9 @@ loop:
 				if kind >= shortReadData && i != from && !racepages.has((uintptr(a)-racedatastart)/8) {
 					break loop
 				}
-				v, base := racezigzag(uint64(value)), byte(0)
-				if u := racezigzag(a - x.bases[1]); u < v {
-					base, v = 1<<5, u
+				v, base := racezigzag(uint64(value)), byte(1<<5)
+				if u := racezigzag(a - x.base); u < v {
+					base, v = 0, u
 				}
 				n = uintptr(sys.Len64(v|1)+7) / 8
 				tag = recShort | byte(kind&1)<<6 | base | byte(n-1)<<2
@@ -828,8 +827,8 @@ loop:
 		if kind >= shortCall {
 			x.depth = w&(1<<32-1) + (shortCut - kind)
 		} else {
-			x.bases[1] = x.bases[0]
-			x.bases[0] = a
+			*last = a
+			x.base = a
 		}
 	}
 	pb.records += uint64(i - from)
@@ -844,32 +843,36 @@ func (pb *raceproc) operation(kind, a uint64, pc uint32, num uint64) bool {
 		return false
 	}
 	x := &pb.deltas
-	far := int64(a - x.addr)
-	c, n := x.num(raceSpaceAddr, a)
+	last, next := x.last(pc), x.num(raceSpaceAddr, a)
+	far := int64(a - *last)
 	link := uint64(pc)<<37 | kind<<32 | uint64(uint32(far))
-	if x.come(link) != link || far != int64(int32(far)) || n.counter != c || num != n.last+1 {
+	if x.come(link) != link || far != int64(int32(far)) || num != *next {
 		return false
 	}
-	x.addr, x.pc, n.last = a, pc, num
+	x.pc, *last, *next = pc, a, num+1
 	pb.asexpected()
 	return true
 }
 
-// num returns what is known of the counter of the object at a, if counter is c.
-func (x *racedeltas) num(space uint8, a uint64) (c uint64, n *racenum) {
-	h := (a + uint64(space)<<56) * 0x9E3779B97F4A7C15 >> (64 - raceCounterBits)
-	return h + 1, &x.nums[h%uint64(len(x.nums))]
+// last is where the address of the last record of a pc is.
+func (x *racedeltas) last(pc uint32) *uint64 {
+	h := uintptr(pc * 0x9E3779B1 >> (32 - raceLastBits))
+	return (*uint64)(unsafe.Pointer(uintptr(unsafe.Pointer(&x.lasts)) + h*8))
+}
+
+// alloc is where the address of the last allocation of a size is.
+func (x *racedeltas) alloc(size uint64) *uint64 { return &x.allocs[size/8%raceAllocs] }
+
+// num is where the next number is of the counter of the object at a.
+func (x *racedeltas) num(space uint8, a uint64) *uint64 {
+	return &x.nums[(a+uint64(space)<<56)*0x9E3779B97F4A7C15>>(64-raceCounterBits)]
 }
 
 // num writes the number of an operation on the object at a.
 func (pb *raceproc) num(space uint8, a, num uint64) {
-	c, n := pb.deltas.num(space, a)
-	from := uint64(0)
-	if n.counter == c {
-		from = n.last + 1
-	}
-	n.counter, n.last = c, num
-	pb.svarint(int64(num - from))
+	next := pb.deltas.num(space, a)
+	pb.svarint(int64(num - *next))
+	*next = num + 1
 }
 
 // racelinks is the kind of a link for each kind of a short word.
@@ -985,9 +988,11 @@ func (pb *raceproc) uvarint(v uint64) {
 
 func (pb *raceproc) svarint(v int64) { pb.uvarint(racezigzag(uint64(v))) }
 
+// addr writes the address of a record whose pc has just been written.
 func (pb *raceproc) addr(a uint64) {
-	pb.svarint(int64(a - pb.deltas.addr))
-	pb.deltas.addr = a
+	last := pb.deltas.last(pb.deltas.pc)
+	pb.svarint(int64(a - *last))
+	*last = a
 }
 
 func (pb *raceproc) pc(pc uint32) {
