@@ -150,7 +150,9 @@ func (e *Encoder) begin() {
 	e.inslice = true
 	e.deltas.slice()
 	e.byte(TagSlice)
-	e.uvarint(e.slice.G, uint64(e.slice.Number), uint64(e.slice.Part), uint64(e.slice.Cycle), e.slice.Goid)
+	e.uvarint(e.slice.G)
+	e.from(&e.deltas.slices[e.slice.G%sliceNums], e.slice.Number)
+	e.uvarint(uint64(e.slice.Part), uint64(e.slice.Cycle), e.slice.Goid)
 }
 
 func (e *Encoder) append(r *Record) {
@@ -205,7 +207,8 @@ func (e *Encoder) append(r *Record) {
 		e.byte(TagSync, byte(r.Sync), r.Space)
 		e.pc(r.PC)
 		e.addr(r.PC, r.Addr)
-		e.uvarint(uint64(r.Slot), uint64(r.N))
+		e.from(&e.deltas.slots[r.Sync%slotOps], r.Slot)
+		e.uvarint(uint64(r.N))
 		if r.Sync.Numbered() {
 			e.num(r.Space, r.Addr, r.Num)
 		} else {
@@ -394,6 +397,12 @@ func (e *Encoder) uvarint(list ...uint64) {
 }
 
 func (e *Encoder) svarint(v int64) { e.uvarint(zigzag(v)) }
+
+// from writes a number's distance from the last one, and is the last one then.
+func (e *Encoder) from(last *uint32, v uint32) {
+	e.svarint(int64(int32(v - *last)))
+	*last = v
+}
 
 // addr writes the address of a record of a pc.
 func (e *Encoder) addr(pc uint32, a uint64) {

@@ -306,6 +306,8 @@ type deltas struct {
 	lasts  [1 << lastBits]uint64    // address of the last record of a pc, by the first bits of its hash
 	nums   [1 << CounterBits]uint64 // of each counter, by its last bits, the number after the last
 	allocs [allocSizes]uint64       // address of the last allocation, by size
+	slices [sliceNums]uint32        // number of the last slice, by goroutine
+	slots  [slotOps]uint32          // the last slot of an operation
 }
 
 // room is how much of its tables a chunk or pack uses, as logarithms.
@@ -315,6 +317,8 @@ const (
 	followBits = 14
 	lastBits   = 13
 	allocSizes = 64
+	sliceNums  = 256
+	slotOps    = 32
 )
 
 var (
@@ -329,6 +333,8 @@ func (d *deltas) reset(r room) {
 	clear(d.lasts[:1<<r.last])
 	clear(d.nums[:1<<r.num])
 	clear(d.allocs[:])
+	clear(d.slices[:])
+	clear(d.slots[:])
 }
 
 // expected is what is expected after the last record.
@@ -468,6 +474,12 @@ func (d *Decoder) uvarintSlow() uint64 {
 func (d *Decoder) svarint() int64 {
 	v := d.uvarint()
 	return int64(v>>1) ^ -int64(v&1)
+}
+
+// from reads a number that is told from the last one, and is the last one then.
+func (d *Decoder) from(last *uint32) uint32 {
+	*last += uint32(d.svarint())
+	return *last
 }
 
 // addr reads the address of a record of a pc.
@@ -778,7 +790,7 @@ func (d *Decoder) Next(r *Record) bool {
 		r.Space = d.byte()
 		r.PC = d.pc()
 		r.Addr = d.addr(r.PC)
-		r.Slot = uint32(d.uvarint())
+		r.Slot = d.from(&d.deltas.slots[r.Sync%slotOps])
 		r.N = uint32(d.uvarint())
 		if r.Sync.Numbered() {
 			r.Num = d.num(r.Space, r.Addr)
@@ -793,7 +805,8 @@ func (d *Decoder) Next(r *Record) bool {
 		r.Space, r.Slot, r.N = 0, 0, 0
 		d.operation(r, linkPlain+int(r.Sync))
 	case tag == TagSlice:
-		r.Slice = Slice{G: d.uvarint(), Number: uint32(d.uvarint()), Part: uint32(d.uvarint()),
+		g := d.uvarint()
+		r.Slice = Slice{G: g, Number: d.from(&d.deltas.slices[g%sliceNums]), Part: uint32(d.uvarint()),
 			Cycle: uint32(d.uvarint()), Goid: d.uvarint()}
 		d.deltas.slice()
 		if r.Slice.G == 0 {

@@ -48,7 +48,7 @@ func TestConstants(t *testing.T) {
 	info := types.Info{Defs: make(map[*ast.Ident]types.Object)}
 	config.Check("runtime", fset, files, &info) // imports are missing; constants need none
 	want := map[string]uint64{
-		"raceChunk": MaxChunk, "raceHeader": HeaderSize, "racePack": MaxPack, "racePiece": MaxPiece, "racePieceHeader": pieceHeader, "racePacked": FlagPacked, "raceFollowBits": followBits, "raceLastBits": lastBits, "raceAllocs": allocSizes, "raceLast": FlagLast, "raceEnded": FlagEnded,
+		"raceChunk": MaxChunk, "raceHeader": HeaderSize, "racePack": MaxPack, "racePiece": MaxPiece, "racePieceHeader": pieceHeader, "racePacked": FlagPacked, "raceFollowBits": followBits, "raceLastBits": lastBits, "raceAllocs": allocSizes, "raceSlices": sliceNums, "raceSlots": slotOps, "raceLast": FlagLast, "raceEnded": FlagEnded,
 		"recSlice": TagSlice, "recCycle": TagCycle, "recStack": TagStack, "recGo": TagGo, "recEnd": TagEnd,
 		"recAlloc": TagAlloc, "recSync": TagSync, "recRead": TagRead, "recWrite": TagWrite,
 		"recSized": TagSized, "recViaPC": TagVia, "recRun": TagRun, "recAtomic": TagAtomic,

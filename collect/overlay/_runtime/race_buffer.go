@@ -29,6 +29,8 @@ const (
 	raceFollowBits  = 14
 	raceLastBits    = 13
 	raceAllocs      = 64
+	raceSlices      = 256
+	raceSlots       = 32
 	raceSlack       = 32      // words that the buffer still takes when it is full
 	racePack        = 1 << 18 // bytes of records that are compressed together
 	raceChunk       = 1024    // bytes: what the tracer does not cut
@@ -105,6 +107,9 @@ type raceproc struct {
 	left     raceleft
 	records  uint64
 	cn       int32
+	spilling bool  // the buffer is being encoded:
+	done     int32 // words that have been,
+	whole    int32 // bytes of the pack that are whole records
 	expected int32 // where in the pack the last expected tag is, if nothing came since, or -1
 	pack     [racePack]byte
 	deltas   racedeltas
@@ -134,6 +139,8 @@ type racedeltas struct {
 	lasts  [1 << raceLastBits]uint64    // address of the last record of a pc, by its hash
 	nums   [1 << raceCounterBits]uint64 // of each counter the number after the last
 	allocs [raceAllocs]uint64           // address of the last allocation, by size
+	slices [raceSlices]uint32           // number of the last slice, by goroutine
+	slots  [raceSlots]uint32            // the last slot of an operation
 }
 
 // raceseen is an access that has been recorded, in the filter.
@@ -156,6 +163,7 @@ var (
 	racestreams  atomic.Uint32
 	raceLost     atomic.Uint64 // accesses for want of a P
 	raceLostSync atomic.Uint64
+	racebytes    atomic.Uint64 // of records, before they were compressed
 	racechunks   atomic.Uint64 // handed to the tracer
 	raceclosed   atomic.Bool   // nothing is written any more
 
@@ -398,14 +406,21 @@ func (pb *raceproc) put3(a, b, c uint64) {
 
 //go:nosplit
 func (pb *raceproc) put4(a, b, c, d uint64) {
-	pb.put2(a, b)
-	pb.put2(c, d)
+	*pb.at(0) = a
+	*pb.at(1) = b
+	*pb.at(2) = c
+	*pb.at(3) = d
+	pb.n += 4
 }
 
 //go:nosplit
 func (pb *raceproc) put5(a, b, c, d, e uint64) {
-	pb.put2(a, b)
-	pb.put3(c, d, e)
+	*pb.at(0) = a
+	*pb.at(1) = b
+	*pb.at(2) = c
+	*pb.at(3) = d
+	*pb.at(4) = e
+	pb.n += 5
 }
 
 // at returns the word i after the last, without a bounds check: callers made room.
@@ -431,7 +446,9 @@ func (pb *raceproc) spill(all bool) {
 		return
 	}
 	drop, dropped := racedrop && raceslow(), uint64(0)
-	for i := int32(0); i < pb.n; {
+	pb.spilling = true
+	for i := pb.done; i < pb.n; {
+		pb.done, pb.whole = i, pb.cn
 		w := pb.buf[i]
 		if drop {
 			if words, accesses := pb.leaveout(i); words > 0 {
@@ -532,7 +549,7 @@ func (pb *raceproc) spill(all bool) {
 				pb.byte(space)
 				pb.pc(pc)
 				pb.addr(a)
-				pb.uvarint(slot)
+				pb.from(&pb.deltas.slots[op%raceSlots], uint32(slot))
 				pb.uvarint(n)
 				if op >= raceOpWaitSend {
 					pb.byte(0) // has no number
@@ -576,7 +593,8 @@ func (pb *raceproc) spill(all bool) {
 		}
 		pb.records++
 	}
-	pb.n = 0
+	pb.n, pb.done = 0, 0
+	pb.spilling = false
 	pb.ver++
 	if drop {
 		pb.tellleft()
@@ -961,7 +979,7 @@ func (pb *raceproc) slicerecord(goid uint64) {
 	pb.deltas.depth, pb.deltas.after = 0, 0
 	pb.byte(recSlice)
 	pb.uvarint(pb.gid)
-	pb.uvarint(uint64(pb.slice))
+	pb.from(&pb.deltas.slices[pb.gid%raceSlices], pb.slice)
 	pb.uvarint(uint64(pb.part))
 	pb.uvarint(uint64(pb.cycle))
 	pb.uvarint(goid)
@@ -988,6 +1006,12 @@ func (pb *raceproc) uvarint(v uint64) {
 
 func (pb *raceproc) svarint(v int64) { pb.uvarint(racezigzag(uint64(v))) }
 
+// from writes a number's distance from the last one, and is the last one then.
+func (pb *raceproc) from(last *uint32, v uint32) {
+	pb.svarint(int64(int32(v - *last)))
+	*last = v
+}
+
 // addr writes the address of a record whose pc has just been written.
 func (pb *raceproc) addr(a uint64) {
 	last := pb.deltas.last(pb.deltas.pc)
@@ -1005,16 +1029,36 @@ func (pb *raceproc) bytes(p unsafe.Pointer, n int32) {
 	pb.cn += n
 }
 
+// rescue is spill, if the owner may have been interrupted for good anywhere in it:
+// with the record that it was at, a pack begins.
+func (pb *raceproc) rescue() {
+	if pb.pieces.ready {
+		pb.empty()
+	}
+	pb.send()
+	if pb.spilling && !racefrozen.Load() {
+		pb.cn = pb.whole
+		pb.finish(0)
+	}
+	pb.spill(true)
+}
+
 // finish completes the pack, compresses it and hands over its pieces.
 func (pb *raceproc) finish(flags byte) {
 	pb.compress(flags)
-	pb.cn, pb.expected = 0, -1
-	pb.inslice = false
-	memclrNoHeapPointers(unsafe.Pointer(&pb.deltas), unsafe.Sizeof(pb.deltas))
+	pb.empty()
 	pb.send()
 	if !raceraw && raceslow() {
 		racehold()
 	}
+}
+
+// empty begins a pack.
+func (pb *raceproc) empty() {
+	pb.cn, pb.whole, pb.expected = 0, 0, -1
+	pb.inslice = false
+	memclrNoHeapPointers(unsafe.Pointer(&pb.deltas), unsafe.Sizeof(pb.deltas))
+	pb.pieces.ready = false
 }
 
 func raceputu32(b []byte, v uint32) {

@@ -348,18 +348,18 @@ func racewatch() {
 	const (
 		tick  = 20 * 1000   // microseconds
 		late  = 500_000_000 // nanoseconds that a record may wait
-		large = 24 << 10    // chunks that a generation may hold
+		large = 24 << 20    // bytes of records that a generation may hold: so much may wait in who reads it
 	)
 	for {
-		var seen, chunks uint64
+		var seen, bytes uint64
 		last := nanotime()
 		for racefinished.Load() == 0 && racedying.Load() == 0 {
 			usleep(tick)
-			now, c := nanotime(), racechunks.Load()
-			if now-last < late && c-chunks < large && !racefull() {
+			now, b := nanotime(), racebytes.Load()
+			if now-last < late && b-bytes < large && !racefull() {
 				continue
 			}
-			if sum := raceactivity(); sum == seen && c == chunks {
+			if sum := raceactivity(); sum == seen && b == bytes {
 				last = now
 				continue
 			}
@@ -371,11 +371,11 @@ func racewatch() {
 				list.push(k.gp.ptr())
 				injectglist(&list)
 				// What the keeper itself adds is not activity.
-				last, chunks, seen = now, c, 0
+				last, bytes, seen = now, b, 0
 			}
 			unlock(&k.lock)
 			usleep(tick)
-			seen, chunks = raceactivity(), racechunks.Load()
+			seen, bytes = raceactivity(), racebytes.Load()
 		}
 		// The thread stays: a system thread that is gone would be missed by checkdead.
 		lock(&racekeeper.lock)
@@ -529,8 +529,7 @@ func racesave(reason uint64) {
 	raceraw = true
 	for q := raceprocs.Load(); q != 0; {
 		o := (*raceproc)(unsafe.Pointer(q))
-		o.send()
-		o.spill(true)
+		o.rescue()
 		q = o.next
 	}
 	if racewindows == 0 {

@@ -25,6 +25,7 @@ const racePackMax = 3 + racePack + racePack/255 + 16 + 8
 
 // racepieces is a compressed pack on its way into the trace.
 type racepieces struct {
+	ready       bool // what is in the pack is here, and the pack not yet empty
 	flags       byte
 	sent, count int32
 	n           int32  // bytes
@@ -50,12 +51,14 @@ func (pb *raceproc) compress(flags byte) {
 		n++
 	}
 	n += racecompress(unsafe.Add(out, n), unsafe.Pointer(&pb.pack), uintptr(pb.cn), &k.places)
+	racebytes.Add(int64(pb.cn))
 	k.flags, k.n = flags, int32(n)
+	k.ready = true
 	k.sent, k.count = 0, (k.n+racePiece-1)/racePiece
 }
 
 // send hands the pieces of the compressed pack to the tracer, or keeps them for
-// one that may (racependings). If it was interrupted for good, racesave goes on
+// one that may (racependings). If it was interrupted for good, rescue goes on
 // with the piece that was at hand: a chunk that is written twice is found once.
 func (pb *raceproc) send() {
 	for k := &pb.pieces; k.sent < k.count; {
