@@ -119,7 +119,7 @@ func racecompress(dst, src unsafe.Pointer, n uintptr, places *[1 << racePlaceBit
 		c := uintptr(*place)
 		*place = uint32(i)
 		if uint32(load(c)) != uint32(v) {
-			i += 1 + (i-told)>>6
+			i += 1 + (i-told)>>8
 			continue
 		}
 		for i > told && c > 0 && byte(load(i-1)) == byte(load(c-1)) {
