@@ -64,11 +64,19 @@ func TestLostPiece(t *testing.T) {
 	}
 }
 
-// However much a file expands to, a block has no more than it should.
+// However much a file expands to, a block has no more than it should, by what its
+// packs say of themselves.
 func TestBlocksAreBounded(t *testing.T) {
+	blocksAreBounded(t, 1)
+	blocksAreBounded(t, 1<<18)
+}
+
+// blocksAreBounded reads packs that say that they have so many records.
+func blocksAreBounded(t *testing.T, records uint64) {
+	t.Helper()
 	const packs, size = 300, record.MaxPack / 2
 	// One literal, an end record, that repeats itself.
-	packed := binary.AppendUvarint(nil, size)
+	packed := binary.AppendUvarint(binary.AppendUvarint(nil, size), records)
 	packed = append(packed, 0x1f, record.TagEnd, 1, 0)
 	for n := size - 1 - 4 - 15; ; n -= 255 {
 		packed = append(packed, byte(min(n, 255)))
@@ -94,8 +102,8 @@ func TestBlocksAreBounded(t *testing.T) {
 	found, blocks := 0, 0
 	var end int64
 	for b := s.next(); b != nil; b = s.next() {
-		if b.size >= blockSize+size || b.end < end {
-			t.Fatalf("a block of %d bytes, from %d to %d", b.size, end, b.end)
+		if b.size >= blockSize+size || b.packed >= blockRecords+int(records) || b.end < end {
+			t.Fatalf("a block of %d bytes and %d records, from %d to %d", b.size, b.packed, end, b.end)
 		}
 		found, end = found+len(b.chunks), b.end
 		blocks++

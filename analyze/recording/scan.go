@@ -51,14 +51,17 @@ func (k chunkKey) place() (key seenKey, word int, bit uint64) {
 const (
 	firstBlock = 1 << 16
 	blockSize  = 1 << 20
+	// A record takes 2 to 3 bytes, but many that are as expected take only one together.
+	blockRecords = 1 << 19
 )
 
 // A block is a part of the file with the chunks that end in it, no more than blockSize
-// bytes of records but for the last chunk's.
+// bytes of records and blockRecords records but for the last chunk's.
 type block struct {
 	bytes  []byte
 	chunks []record.Chunk // whole, in file order; payloads may be parts of bytes
 	size   int            // of their records, in bytes
+	packed int            // records of those that are packs
 	end    int64          // offset in the file
 }
 
@@ -117,7 +120,7 @@ func (s *scanner) next() *block {
 	}
 	buf = buf[:kept]
 	at := 0
-	for b.size < blockSize {
+	for b.size < blockSize && b.packed < blockRecords {
 		i := bytes.Index(buf[at:], []byte{'H', 'S', record.Version})
 		if i < 0 {
 			at = max(at, len(buf)-2)
@@ -163,7 +166,9 @@ func (s *scanner) found(b *block, ch record.Chunk) {
 	}
 	b.chunks = append(b.chunks, ch)
 	if ch.Pieces > 0 {
-		b.size += record.PackSize(ch.Payload)
+		size, records, _ := record.PackSize(ch.Payload)
+		b.size += size
+		b.packed += records
 	} else {
 		b.size += len(ch.Payload)
 	}

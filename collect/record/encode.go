@@ -19,6 +19,7 @@ type Encoder struct {
 	slice   Slice  // whose records are being written; G is 0 if there is none
 	inslice bool   // the chunk has a slice record
 	deltas  deltas
+	records int // in the pack
 	size    int // of the chunk, at most
 	// expected is where in b the last TagExpected is, 0 if something came since.
 	expected int
@@ -81,6 +82,7 @@ func (e *Encoder) Write(r *Record) {
 		}
 	}
 	e.append(r)
+	e.records++
 }
 
 // Flush hands over the last chunk, if there is one that is not finished or
@@ -116,7 +118,8 @@ func (e *Encoder) chunk(b []byte, flags byte) {
 
 // pieces hands over a pack.
 func (e *Encoder) pieces(flags byte) {
-	packed := literal(e.b[HeaderSize:])
+	packed := literal(e.b[HeaderSize:], e.records)
+	e.records = 0
 	last := (len(packed) - 1) / MaxPiece
 	for i := range last + 1 {
 		b := binary.LittleEndian.AppendUint32(make([]byte, HeaderSize, MaxChunk), uint32(last)<<16|uint32(i))
@@ -124,10 +127,10 @@ func (e *Encoder) pieces(flags byte) {
 	}
 }
 
-// literal is a pack of records that are not compressed: one sequence of literals.
-func literal(records []byte) []byte {
-	b := binary.AppendUvarint(nil, uint64(len(records)))
+// literal is a pack of count records that are not compressed: one sequence of literals.
+func literal(records []byte, count int) []byte {
 	n := len(records)
+	b := binary.AppendUvarint(binary.AppendUvarint(nil, uint64(n)), uint64(count))
 	b = append(b, byte(min(n, 15))<<4)
 	if n >= 15 {
 		for n -= 15; n >= 255; n -= 255 {

@@ -18,29 +18,35 @@ const (
 
 	pieceHeader = 4
 	// maxPacked bounds what a pack takes compressed.
-	maxPacked = 3 + MaxPack + MaxPack/255 + 16
+	maxPacked = 8 + MaxPack + MaxPack/255 + 16
 	maxPieces = (maxPacked + MaxPiece - 1) / MaxPiece
 )
 
 var errPack = errors.New("malformed pack")
 
-// PackSize returns how many bytes of records a compressed pack says that it has.
-func PackSize(packed []byte) int {
-	v, n := binary.Uvarint(packed)
-	if n <= 0 || v > MaxPack {
-		return 0
-	}
-	return int(v)
-}
-
-// unpack expands a pack: its size, and sequences of literals and a match. It returns
-// what could be expanded, in buf if that is large enough.
-func unpack(buf, packed []byte) ([]byte, error) {
+// PackSize returns how many bytes of records, and how many records, a compressed
+// pack says that it has. Where the pack begins to be compressed is the offset, 0 if it
+// is malformed.
+func PackSize(packed []byte) (bytes, records, offset int) {
 	size, n := binary.Uvarint(packed)
 	if n <= 0 || size > MaxPack {
+		return 0, 0, 0
+	}
+	count, m := binary.Uvarint(packed[n:])
+	if m <= 0 || count > 16*MaxPack {
+		return 0, 0, 0
+	}
+	return int(size), int(count), n + m
+}
+
+// unpack expands a pack: its sizes, and sequences of literals and a match. It returns
+// what could be expanded, in buf if that is large enough.
+func unpack(buf, packed []byte) ([]byte, error) {
+	size, _, n := PackSize(packed)
+	if n == 0 {
 		return nil, errPack
 	}
-	if cap(buf) < int(size) {
+	if cap(buf) < size {
 		buf = make([]byte, MaxPack)
 	}
 	out, in := buf[:size], packed[n:]

@@ -137,18 +137,18 @@ func TestParsePiece(t *testing.T) {
 
 func TestUnpack(t *testing.T) {
 	letters := strings.Repeat("abcdefgh", 5000)
-	far := string(literal([]byte(letters)))
+	far := string(literal([]byte(letters), 1))
 	for _, test := range []struct {
 		name, packed, want string
 	}{
 		// 40,000 and 40,004 are c0 b8 02 and c4 b8 02 as numbers; 32,772 is 04 80 01 as a distance.
 		{"very far", "\xc4\xb8\x02" + far[3:] + "\x04\x80\x01", letters + letters[40000-32772:][:4]},
-		{"nothing", "\x00", ""},
-		{"nothing, with a token", "\x00\x00", ""},
-		{"literals", "\x03\x30abc", "abc"},
-		{"a match", "\x09\x31abc\x03\x00\x10d", "abcabcabd"},
-		{"far", "\x0b\x61abcdef\x06\x00\x00", "abcdefabcde"},
-		{"overlapping", "\x15\x1fa\x01\x00\x01\x00", "aaaaaaaaaaaaaaaaaaaaa"},
+		{"nothing", "\x00\x01", ""},
+		{"nothing, with a token", "\x00\x01\x00", ""},
+		{"literals", "\x03\x01\x30abc", "abc"},
+		{"a match", "\x09\x01\x31abc\x03\x00\x10d", "abcabcabd"},
+		{"far", "\x0b\x01\x61abcdef\x06\x00\x00", "abcdefabcde"},
+		{"overlapping", "\x15\x01\x1fa\x01\x00\x01\x00", "aaaaaaaaaaaaaaaaaaaaa"},
 	} {
 		got, err := unpack(nil, []byte(test.packed))
 		if err != nil || string(got) != test.want {
@@ -157,18 +157,20 @@ func TestUnpack(t *testing.T) {
 	}
 	for _, test := range []struct{ name, packed string }{
 		{"no size", ""},
-		{"too large", "\x81\x80\x10"},
+		{"too large", "\x81\x80\x10\x01"},
 		{"size cut", "\x80"},
-		{"too few", "\x04\x30abc"},
-		{"too many", "\x02\x30abc"},
-		{"literals cut", "\x04\x40abc"},
-		{"length cut", "\x40\xf0"},
-		{"distance cut", "\x09\x31abc\x03"},
-		{"long distance cut", "\x09\x31abc\x03\x80"},
-		{"distance 0", "\x09\x31abc\x00\x00\x10d"},
-		{"before the beginning", "\x09\x31abc\x04\x00\x10d"},
-		{"match too long", "\x07\x31abc\x03\x00"},
-		{"match's length cut", "\x40\x1fa\x01\x00"},
+		{"count cut", "\x04\x80"},
+		{"too many records", "\x04\x81\x80\x80\x02\x40abcd"},
+		{"too few", "\x04\x01\x30abc"},
+		{"too many", "\x02\x01\x30abc"},
+		{"literals cut", "\x04\x01\x40abc"},
+		{"length cut", "\x40\x01\xf0"},
+		{"distance cut", "\x09\x01\x31abc\x03"},
+		{"long distance cut", "\x09\x01\x31abc\x03\x80"},
+		{"distance 0", "\x09\x01\x31abc\x00\x00\x10d"},
+		{"before the beginning", "\x09\x01\x31abc\x04\x00\x10d"},
+		{"match too long", "\x07\x01\x31abc\x03\x00"},
+		{"match's length cut", "\x40\x01\x1fa\x01\x00"},
 	} {
 		if got, err := unpack(nil, []byte(test.packed)); err == nil {
 			t.Errorf("%s: %q", test.name, got)
@@ -181,15 +183,16 @@ func FuzzUnpack(f *testing.F) {
 	for _, c := range chunksOf(f) {
 		f.Add(c.Payload)
 	}
-	f.Add([]byte("\x15\x1fa\x01\x00\x01\x00"))
-	f.Add(literal(nil))
+	f.Add([]byte("\x15\x15\x1fa\x01\x00\x01\x00"))
+	f.Add(literal(nil, 0))
 	buf := make([]byte, MaxPack)
 	f.Fuzz(func(t *testing.T, packed []byte) {
 		got, err := unpack(buf, packed)
-		if len(got) > MaxPack || err == nil && len(got) != PackSize(packed) {
-			t.Fatalf("%d bytes of %d, %v", len(got), PackSize(packed), err)
+		size, _, _ := PackSize(packed)
+		if len(got) > MaxPack || err == nil && len(got) != size {
+			t.Fatalf("%d bytes of %d, %v", len(got), size, err)
 		}
-		if again, _ := unpack(nil, literal(got)); !slices.Equal(again, got) {
+		if again, _ := unpack(nil, literal(got, 0)); !slices.Equal(again, got) {
 			t.Fatalf("%d bytes come back as %d", len(got), len(again))
 		}
 		var d Decoder

@@ -200,7 +200,7 @@ func main() {
 		if err != nil || err2 != nil {
 			t.Fatal(err, err2)
 		}
-		pack := append(binary.AppendUvarint(nil, uint64(len(in))), out...)
+		pack := append(binary.AppendUvarint(binary.AppendUvarint(nil, uint64(len(in))), 0), out...)
 		if again, err := unpack(nil, pack); err != nil || !bytes.Equal(again, in) || len(pack) > maxPacked {
 			t.Fatalf("%d bytes, compressed to %d: %d, %v", len(in), len(out), len(again), err)
 		}

@@ -33,6 +33,7 @@ const (
 	raceSlots       = 32
 	raceSlack       = 32      // words that the buffer still takes when it is full
 	racePack        = 1 << 18 // bytes of records that are compressed together
+	racePackRecords = 1 << 17 // that are enough for a pack: what another P has done meanwhile waits for them in who reads it
 	raceChunk       = 1024    // bytes: what the tracer does not cut
 	raceHeader      = 16
 	racePieceHeader = 4
@@ -106,6 +107,7 @@ type raceproc struct {
 	inslice  bool      // the pack has a slice record
 	left     raceleft
 	records  uint64
+	begun    uint64 // of the records, how many came before the pack
 	cn       int32
 	spilling bool  // the buffer is being encoded:
 	done     int32 // words that have been,
@@ -444,6 +446,9 @@ func (pb *raceproc) spill(all bool) {
 		pb.n = 0
 		pb.ver++
 		return
+	}
+	if pb.records-pb.begun >= racePackRecords {
+		pb.finish(0)
 	}
 	drop, dropped := racedrop && raceslow(), uint64(0)
 	pb.spilling = true
@@ -1056,6 +1061,7 @@ func (pb *raceproc) finish(flags byte) {
 // empty begins a pack.
 func (pb *raceproc) empty() {
 	pb.cn, pb.whole, pb.expected = 0, 0, -1
+	pb.begun = pb.records
 	pb.inslice = false
 	memclrNoHeapPointers(unsafe.Pointer(&pb.deltas), unsafe.Sizeof(pb.deltas))
 	pb.pieces.ready = false

@@ -19,9 +19,9 @@ import (
 // may be remembered in.
 const racePlaceBits = 14
 
-// racePackMax is what a compressed pack takes at most, with its size before it
+// racePackMax is what a compressed pack takes at most, with its sizes before it
 // and what the last copy of eight bytes writes beyond its end.
-const racePackMax = 3 + racePack + racePack/255 + 16 + 8
+const racePackMax = 8 + racePack + racePack/255 + 16 + 8
 
 // racepieces is a compressed pack on its way into the trace.
 type racepieces struct {
@@ -41,13 +41,12 @@ type racepieces struct {
 func (pb *raceproc) compress(flags byte) {
 	k := &pb.pieces
 	out, n := unsafe.Pointer(&k.out[raceHeader+racePieceHeader]), uintptr(0)
-	for v := pb.cn; ; v >>= 7 {
-		if v < 0x80 {
-			*(*byte)(unsafe.Add(out, n)) = byte(v)
+	for _, v := range [2]uint32{uint32(pb.cn), uint32(pb.records - pb.begun)} {
+		for ; v >= 0x80; v >>= 7 {
+			*(*byte)(unsafe.Add(out, n)) = byte(v) | 0x80
 			n++
-			break
 		}
-		*(*byte)(unsafe.Add(out, n)) = byte(v) | 0x80
+		*(*byte)(unsafe.Add(out, n)) = byte(v)
 		n++
 	}
 	n += racecompress(unsafe.Add(out, n), unsafe.Pointer(&pb.pack), uintptr(pb.cn), &k.places)
