@@ -1037,7 +1037,7 @@ func (pb *raceproc) bytes(p unsafe.Pointer, n int32) {
 // rescue is spill, if the owner may have been interrupted for good anywhere in it:
 // with the record that it was at, a pack begins.
 func (pb *raceproc) rescue() {
-	if pb.pieces.ready {
+	if pb.pieces.state == racePiecesCopied {
 		pb.empty()
 	}
 	pb.send()
@@ -1058,13 +1058,13 @@ func (pb *raceproc) finish(flags byte) {
 	}
 }
 
-// empty begins a pack.
+// empty empties the pack, which has been copied to its pieces.
 func (pb *raceproc) empty() {
 	pb.cn, pb.whole, pb.expected = 0, 0, -1
 	pb.begun = pb.records
 	pb.inslice = false
 	memclrNoHeapPointers(unsafe.Pointer(&pb.deltas), unsafe.Sizeof(pb.deltas))
-	pb.pieces.ready = false
+	pb.pieces.state = racePiecesSending
 }
 
 func raceputu32(b []byte, v uint32) {

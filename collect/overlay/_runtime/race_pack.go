@@ -25,17 +25,25 @@ const racePackMax = 8 + racePack + racePack/255 + 16 + 8
 
 // racepieces is a compressed pack on its way into the trace.
 type racepieces struct {
-	ready       bool // what is in the pack is here, and the pack not yet empty
+	// What is left to do, at whatever instruction the owner is interrupted for good.
+	state       uint8
 	flags       byte
 	sent, count int32
 	n           int32  // bytes
-	seq         uint32 // of the stream's next chunk
+	seq, next   uint32 // numbers of the first piece, and of the next pack's
 	places      [1 << racePlaceBits]uint32
 	// The pack, behind room for the header of its first piece. The header of a
 	// later one takes the place of the end of the piece before it, which has
 	// been handed over by then.
 	out [raceHeader + racePieceHeader + racePackMax]byte
 }
+
+// States of racepieces.
+const (
+	racePiecesNone    = iota
+	racePiecesCopied  // they hold the pack, which must be emptied
+	racePiecesSending // they must be sent
+)
 
 // compress makes the pack ready to be sent.
 func (pb *raceproc) compress(flags byte) {
@@ -51,22 +59,26 @@ func (pb *raceproc) compress(flags byte) {
 	}
 	n += racecompress(unsafe.Add(out, n), unsafe.Pointer(&pb.pack), uintptr(pb.cn), &k.places)
 	racebytes.Add(int64(pb.cn))
-	k.flags, k.n = flags, int32(n)
-	k.ready = true
+	k.flags, k.n, k.seq = flags, int32(n), k.next
 	k.sent, k.count = 0, (k.n+racePiece-1)/racePiece
+	k.state = racePiecesCopied
 }
 
 // send hands the pieces of the compressed pack to the tracer, or keeps them for
 // one that may (racependings). If it was interrupted for good, rescue goes on
 // with the piece that was at hand: a chunk that is written twice is found once.
 func (pb *raceproc) send() {
-	for k := &pb.pieces; k.sent < k.count; {
+	k := &pb.pieces
+	if k.state != racePiecesSending {
+		return
+	}
+	for ; k.sent < k.count; k.sent++ {
 		p := unsafe.Pointer(&k.out[k.sent*racePiece])
 		n := raceHeader + racePieceHeader + min(racePiece, k.n-k.sent*racePiece)
 		c := unsafe.Slice((*byte)(p), n)
 		c[0], c[1], c[2], c[3] = 'H', 'S', raceVersion, k.flags|racePacked
 		raceputu32(c[4:], pb.stream)
-		raceputu32(c[8:], k.seq)
+		raceputu32(c[8:], k.seq+uint32(k.sent))
 		raceputu32(c[12:], 0)
 		raceputu32(c[raceHeader:], uint32(k.count-1)<<16|uint32(k.sent))
 		raceputu32(c[12:], racesum(c))
@@ -75,9 +87,9 @@ func (pb *raceproc) send() {
 		} else if !racelog(p, n) {
 			racekeep(p, n)
 		}
-		k.seq++
-		k.sent++
 	}
+	k.next = k.seq + uint32(k.count)
+	k.state = racePiecesNone
 }
 
 // racecompress compresses n bytes at src to dst, as docs/record-format.md has it, and
