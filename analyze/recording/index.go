@@ -47,6 +47,13 @@ type definition struct {
 	r record.Record
 }
 
+// maxDefined bounds what definitions take in memory, in bytes. A recorder defines
+// what there is in a program, once.
+const (
+	maxDefined       = 1 << 30
+	definitionWeight = 300
+)
+
 type goroutineSeen struct{ id, goid uint64 }
 
 // indexBlock indexes the chunks of a block.
@@ -105,12 +112,20 @@ func (rec *Recording) index(opts *Options) error {
 	s := newScanner(rec.file)
 	var definitions []definition
 	var malformed uint64
+	defined := 0
 	stopped := false
 	err := overBlocks(s, rec.jobs, indexBlock, func(b *block, x blockIndex) bool {
 		for _, c := range x.chunks {
 			rec.note(c)
 		}
-		definitions = append(definitions, x.definitions...)
+		for i := range x.definitions {
+			if r := &x.definitions[i].r; defined < maxDefined {
+				defined += definitionWeight + len(r.Name) + len(r.Value) + 24*len(r.Frames)
+				definitions = append(definitions, x.definitions[i])
+			} else {
+				malformed++
+			}
+		}
 		malformed += x.malformed
 		rec.records += x.records
 		rec.flagged = rec.flagged || x.flagged
@@ -141,7 +156,7 @@ func (rec *Recording) index(opts *Options) error {
 	for i := len(rec.oldest) - 2; i >= 0; i-- {
 		rec.oldest[i] = min(rec.oldest[i], rec.oldest[i+1])
 	}
-	rec.lost.chunks = s.missing() + malformed
+	rec.lost.chunks = s.missing(stopped) + malformed
 	slices.SortStableFunc(definitions, func(a, b definition) int {
 		return cmp.Or(cmp.Compare(a.stream, b.stream), cmp.Compare(a.seq, b.seq))
 	})

@@ -109,8 +109,8 @@ func blocksAreBounded(t *testing.T, records uint64) {
 		blocks++
 		s.done(b)
 	}
-	if found != packs || end != int64(len(b)) || s.missing() != 0 || blocks < packs/10 {
-		t.Errorf("%d packs in %d blocks, to %d of %d; %d missing", found, blocks, end, len(b), s.missing())
+	if found != packs || end != int64(len(b)) || s.missing(false) != 0 || blocks < packs/10 {
+		t.Errorf("%d packs in %d blocks, to %d of %d; %d missing", found, blocks, end, len(b), s.missing(false))
 	}
 	rec, err := Read(bytes.NewReader(b), Options{})
 	if err != nil {

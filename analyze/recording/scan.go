@@ -58,8 +58,8 @@ const (
 // A block is a part of the file with the chunks that end in it, no more than blockSize
 // bytes of records and blockRecords records but for the last chunk's.
 type block struct {
-	bytes  []byte
-	chunks []record.Chunk // whole, in file order; payloads may be parts of bytes
+	bytes  []byte         // to be used again
+	chunks []record.Chunk // whole, in file order; payloads may be parts of the file's bytes
 	size   int            // of their records, in bytes
 	packed int            // records of those that are packs
 	end    int64          // offset in the file
@@ -101,24 +101,22 @@ func (s *scanner) next() *block {
 	}
 	size := min(firstBlock<<min(s.blocks, 10), blockSize)
 	s.blocks++
-	var buf []byte
-	select {
-	case buf = <-s.spare:
-	default:
-	}
-	if len(buf) < size {
-		buf = make([]byte, size)
-	}
-	b := &block{bytes: buf}
-	buf = buf[:size]
-	kept := copy(buf, s.rest)
-	if s.err == nil {
-		n, err := s.r.ReadAt(buf[kept:], s.off)
+	b := new(block)
+	buf := s.rest
+	if s.err == nil && len(buf) < 2*record.MaxChunk {
+		select {
+		case b.bytes = <-s.spare:
+		default:
+		}
+		if len(b.bytes) < size {
+			b.bytes = make([]byte, size)
+		}
+		kept := copy(b.bytes, buf)
+		n, err := s.r.ReadAt(b.bytes[kept:size], s.off)
 		s.off += int64(n)
-		kept += n
 		s.err = err
+		buf = b.bytes[:kept+n]
 	}
-	buf = buf[:kept]
 	at := 0
 	for b.size < blockSize && b.packed < blockRecords {
 		i := bytes.Index(buf[at:], []byte{'H', 'S', record.Version})
@@ -146,12 +144,15 @@ func (s *scanner) next() *block {
 			s.damaged = append(s.damaged, k)
 		}
 	}
-	if s.err != nil && len(buf)-at < record.HeaderSize {
+	b.end = s.off - int64(len(buf)-at)
+	switch rest := buf[max(0, at-2):]; { // a length is at most two bytes
+	case s.err != nil && len(buf)-at < record.HeaderSize:
 		s.rest = nil
-	} else {
-		s.rest = append(s.rest[:0], buf[max(0, at-2):]...) // a length is at most two bytes
+	case s.err == nil && len(rest) < 2*record.MaxChunk:
+		s.rest = bytes.Clone(rest)
+	default:
+		s.rest, b.bytes = rest, nil // which are not over
 	}
-	b.end = s.off - int64(len(s.rest))
 	return b
 }
 
@@ -176,6 +177,9 @@ func (s *scanner) found(b *block, ch record.Chunk) {
 
 // done gives a block's memory back.
 func (s *scanner) done(b *block) {
+	if b.bytes == nil {
+		return
+	}
 	select {
 	case s.spare <- b.bytes:
 	default:
@@ -184,9 +188,11 @@ func (s *scanner) done(b *block) {
 
 // missing returns the number of chunks that are known to be missing: gaps in
 // the streams' numbers, what else there is of the packs with these gaps, and
-// damaged chunks at streams' ends.
-func (s *scanner) missing() (n uint64) {
-	n = s.pieces.Lost()
+// damaged chunks at streams' ends. If reading was stopped, packs that it has cut are not.
+func (s *scanner) missing(stopped bool) (n uint64) {
+	if !stopped {
+		n = s.pieces.Lost()
+	}
 	for _, st := range s.streams {
 		n += uint64(st.last) + 1 - st.count
 	}

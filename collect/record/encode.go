@@ -74,6 +74,9 @@ func (e *Encoder) Write(r *Record) {
 		if r.Tag == TagStack && len(r.PCs) > 1 {
 			n += 5 * len(r.PCs)
 		}
+		if !e.inslice && e.slice.G != 0 && r.Tag != TagCycle {
+			n += recordMax
+		}
 		e.room(n)
 		if !e.inslice && e.slice.G != 0 && r.Tag != TagCycle {
 			e.slice.Part++

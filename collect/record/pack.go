@@ -18,7 +18,7 @@ const (
 
 	pieceHeader = 4
 	// maxPacked bounds what a pack takes compressed.
-	maxPacked = 8 + MaxPack + MaxPack/255 + 16
+	maxPacked = 8 + MaxPack + MaxPack/255 + 256
 	maxPieces = (maxPacked + MaxPiece - 1) / MaxPiece
 )
 
@@ -33,7 +33,7 @@ func PackSize(packed []byte) (bytes, records, offset int) {
 		return 0, 0, 0
 	}
 	count, m := binary.Uvarint(packed[n:])
-	if m <= 0 || count > 16*MaxPack {
+	if m <= 0 || count > 16*size || size > 255*uint64(len(packed)) {
 		return 0, 0, 0
 	}
 	return int(size), int(count), n + m
@@ -109,6 +109,7 @@ func unpack(buf, packed []byte) ([]byte, error) {
 type Pieces struct {
 	parts map[partKey]*part
 	order []partKey // as they have begun
+	held  int       // bytes
 	lost  uint64
 }
 
@@ -118,11 +119,12 @@ type partKey struct{ stream, seq uint32 } // of the first piece
 type part struct {
 	pieces [][]byte
 	found  int
+	held   int // bytes
 }
 
-// maxParts bounds how many packs may be incomplete: more than Ps write at once.
-// Then the oldest is given up.
-const maxParts = 256
+// maxHeld bounds what incomplete packs take in memory, in bytes: more than a thousand
+// Ps write at once. Then the oldest are given up.
+const maxHeld = 64 << 20
 
 // Add takes in a chunk. If that is whole, or makes a pack so, Add returns what
 // decodes alone: the chunk, or one that stands for all pieces, of the first one's
@@ -140,7 +142,7 @@ func (p *Pieces) Add(c Chunk) (whole Chunk, ok bool) {
 		x = &part{pieces: make([][]byte, c.Pieces)}
 		p.parts[key] = x
 		p.order = append(p.order, key)
-		p.giveUp()
+		p.hold(x, 24*c.Pieces)
 	}
 	if len(x.pieces) != c.Pieces || x.pieces[c.Piece] != nil {
 		p.lost++
@@ -148,29 +150,34 @@ func (p *Pieces) Add(c Chunk) (whole Chunk, ok bool) {
 	}
 	x.pieces[c.Piece] = slices.Clone(c.Payload)
 	if x.found++; x.found < c.Pieces {
+		p.hold(x, len(c.Payload))
 		return Chunk{}, false
 	}
-	delete(p.parts, key)
+	p.drop(key, x)
 	c.Seq, c.Piece, c.Payload = key.seq, 0, slices.Concat(x.pieces...)
 	return c, true
 }
 
-// giveUp forgets what is complete, and the oldest if there is too much.
-func (p *Pieces) giveUp() {
-	if len(p.order) > 4*maxParts {
-		p.order = slices.DeleteFunc(p.order, func(k partKey) bool { return p.parts[k] == nil })
-	}
-	for len(p.order) > 0 {
-		x := p.parts[p.order[0]]
-		if x != nil {
-			if len(p.parts) <= maxParts {
-				break
-			}
-			p.lost += uint64(x.found)
-			delete(p.parts, p.order[0])
+// hold says that a part takes so many bytes more. The oldest are given up if there
+// is too much.
+func (p *Pieces) hold(x *part, bytes int) {
+	x.held += bytes
+	p.held += bytes
+	for p.held > maxHeld {
+		if oldest := p.parts[p.order[0]]; oldest != nil {
+			p.lost += uint64(oldest.found)
+			p.drop(p.order[0], oldest)
 		}
 		p.order = p.order[1:]
 	}
+	if len(p.order) > 2*len(p.parts)+1000 {
+		p.order = slices.DeleteFunc(p.order, func(k partKey) bool { return p.parts[k] == nil })
+	}
+}
+
+func (p *Pieces) drop(key partKey, x *part) {
+	p.held -= x.held
+	delete(p.parts, key)
 }
 
 // Lost returns how many pieces have come for nothing so far.

@@ -84,7 +84,7 @@ func TestPiecesLost(t *testing.T) {
 	if _, ok := pieces.Add(c); ok || pieces.Lost() != lost+1 {
 		t.Errorf("%t, %d lost", ok, pieces.Lost())
 	}
-	const more = 10 * maxParts
+	const more = 10 * maxHeld / MaxChunk / 8
 	for i := range uint32(more) {
 		c := chunks[0]
 		c.Stream, c.Seq = 2, i*100
@@ -94,8 +94,8 @@ func TestPiecesLost(t *testing.T) {
 		if _, ok := pieces.Add(other); !ok {
 			t.Fatal("a pack of one piece is not whole")
 		}
-		if len(pieces.parts) > maxParts || len(pieces.order) > 4*maxParts {
-			t.Fatalf("%d parts, %d in order", len(pieces.parts), len(pieces.order))
+		if pieces.held > maxHeld || len(pieces.order) > 2*len(pieces.parts)+1000 {
+			t.Fatalf("%d bytes in %d parts, %d in order", pieces.held, len(pieces.parts), len(pieces.order))
 		}
 	}
 	if n := pieces.Lost(); n != lost+1+more {
@@ -143,8 +143,8 @@ func TestUnpack(t *testing.T) {
 	}{
 		// 40,000 and 40,004 are c0 b8 02 and c4 b8 02 as numbers; 32,772 is 04 80 01 as a distance.
 		{"very far", "\xc4\xb8\x02" + far[3:] + "\x04\x80\x01", letters + letters[40000-32772:][:4]},
-		{"nothing", "\x00\x01", ""},
-		{"nothing, with a token", "\x00\x01\x00", ""},
+		{"nothing", "\x00\x00", ""},
+		{"nothing, with a token", "\x00\x00\x00", ""},
 		{"literals", "\x03\x01\x30abc", "abc"},
 		{"a match", "\x09\x01\x31abc\x03\x00\x10d", "abcabcabd"},
 		{"far", "\x0b\x01\x61abcdef\x06\x00\x00", "abcdefabcde"},

@@ -109,10 +109,9 @@ type raceproc struct {
 	records  uint64
 	begun    uint64 // of the records, how many came before the pack
 	cn       int32
-	spilling bool  // the buffer is being encoded:
-	done     int32 // words that have been,
-	whole    int32 // bytes of the pack that are whole records
-	expected int32 // where in the pack the last expected tag is, if nothing came since, or -1
+	spilling bool   // the buffer is being encoded
+	mark     uint64 // how far: racemark
+	expected int32  // where in the pack the last expected tag is, if nothing came since, or -1
 	pack     [racePack]byte
 	deltas   racedeltas
 	pieces   racepieces
@@ -452,8 +451,8 @@ func (pb *raceproc) spill(all bool) {
 	}
 	drop, dropped := racedrop && raceslow(), uint64(0)
 	pb.spilling = true
-	for i := pb.done; i < pb.n; {
-		pb.done, pb.whole = i, pb.cn
+	for i := int32(pb.mark >> 32); i < pb.n; {
+		pb.mark = pb.racemark(i)
 		w := pb.buf[i]
 		if drop {
 			if words, accesses := pb.leaveout(i); words > 0 {
@@ -598,8 +597,10 @@ func (pb *raceproc) spill(all bool) {
 		}
 		pb.records++
 	}
-	pb.n, pb.done = 0, 0
+	pb.mark = pb.racemark(pb.n)
 	pb.spilling = false
+	pb.n = 0
+	pb.mark = 0
 	pb.ver++
 	if drop {
 		pb.tellleft()
@@ -954,6 +955,9 @@ func (pb *raceproc) room(n int32) {
 }
 
 func (pb *raceproc) makeroom(n int32) {
+	if !pb.inslice && pb.gid != 0 {
+		n += raceRecordMax
+	}
 	if pb.cn+n > racePack {
 		pb.finish(0)
 	}
@@ -1042,10 +1046,20 @@ func (pb *raceproc) rescue() {
 	}
 	pb.send()
 	if pb.spilling && !racefrozen.Load() {
-		pb.cn = pb.whole
+		pb.cn = int32(pb.mark >> 8 & (1<<24 - 1))
+		if pb.cn > 0 {
+			pb.pack[pb.cn-1] = byte(pb.mark)
+		}
 		pb.finish(0)
 	}
 	pb.spill(true)
+}
+
+// racemark is, as one word so that it is never half said, how many words of the
+// buffer are encoded, n, how many bytes of the pack they have become, and the last of
+// these, which may still be counted up.
+func (pb *raceproc) racemark(n int32) uint64 {
+	return uint64(n)<<32 | uint64(pb.cn)<<8 | uint64(pb.pack[max(pb.cn-1, 0)])
 }
 
 // finish completes the pack, compresses it and hands over its pieces.
@@ -1060,7 +1074,8 @@ func (pb *raceproc) finish(flags byte) {
 
 // empty empties the pack, which has been copied to its pieces.
 func (pb *raceproc) empty() {
-	pb.cn, pb.whole, pb.expected = 0, 0, -1
+	pb.mark &^= 1<<32 - 1
+	pb.cn, pb.expected = 0, -1
 	pb.begun = pb.records
 	pb.inslice = false
 	memclrNoHeapPointers(unsafe.Pointer(&pb.deltas), unsafe.Sizeof(pb.deltas))

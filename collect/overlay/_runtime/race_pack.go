@@ -21,7 +21,7 @@ const racePlaceBits = 14
 
 // racePackMax is what a compressed pack takes at most, with its sizes before it
 // and what the last copy of eight bytes writes beyond its end.
-const racePackMax = 8 + racePack + racePack/255 + 16 + 8
+const racePackMax = 8 + racePack + racePack/255 + 256 + 8
 
 // racepieces is a compressed pack on its way into the trace.
 type racepieces struct {
