@@ -109,6 +109,7 @@ type raceproc struct {
 	records  uint64
 	begun    uint64 // of the records, how many came before the pack
 	cn       int32
+	busy     bool   // somebody encodes or sends: see racesave
 	spilling bool   // the buffer is being encoded
 	mark     uint64 // how far: racemark
 	expected int32  // where in the pack the last expected tag is, if nothing came since, or -1
@@ -446,6 +447,7 @@ func (pb *raceproc) spill(all bool) {
 		pb.ver++
 		return
 	}
+	pb.busy = true
 	if pb.records-pb.begun >= racePackRecords {
 		pb.finish(0)
 	}
@@ -619,6 +621,7 @@ func (pb *raceproc) spill(all bool) {
 		}
 		pb.cur, pb.gid = 0, 0
 	}
+	pb.busy = false
 }
 
 // leaveout leaves out the record at word i if it is of accesses or a change of
@@ -1064,9 +1067,12 @@ func (pb *raceproc) racemark(n int32) uint64 {
 
 // finish completes the pack, compresses it and hands over its pieces.
 func (pb *raceproc) finish(flags byte) {
+	was := pb.busy
+	pb.busy = true
 	pb.compress(flags)
 	pb.empty()
 	pb.send()
+	pb.busy = was
 	if !raceraw && raceslow() {
 		racehold()
 	}

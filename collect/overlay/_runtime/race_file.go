@@ -499,6 +499,14 @@ func racesave(reason uint64) {
 		q = o.next
 	}
 	usleep(1000)
+	for q, naps := raceprocs.Load(), 500; q != 0; {
+		o := (*raceproc)(unsafe.Pointer(q))
+		pp := (*p)(unsafe.Pointer(o.pp))
+		for ; o.busy && naps > 0 && (pp == nil || pp.m.ptr() != getg().m); naps-- {
+			usleep(100) // not interrupted for good, but on another thread
+		}
+		q = o.next
+	}
 	if racequeue.writer == uintptr(unsafe.Pointer(getg().m)) {
 		// The start of this thread has shown that all goroutines are asleep.
 		for racewritenext() {
