@@ -146,13 +146,14 @@ type racestate struct {
 	proc   uintptr // *raceproc where the last stretch is; 0 if gid has none yet
 	wait   uintptr // semaphore or Cond at which it parked last
 
-	// stack[:depth] are the calls; stack[:mark] is what the last record said,
-	// of which stack[:low] still holds.
-	depth, low, mark int32
-	size             int32
-	stack            uintptr // of raceframe
-	next             uintptr // *racestate, free list
-	first            [48]raceframe
+	// stack[:depth] are the calls. The last record said that there are mark calls, of
+	// which stack[:low] still hold. stack[:same] is as it was then: a call that returned
+	// and was made again holds again.
+	depth, low, mark, same int32
+	size                   int32
+	stack                  uintptr // of raceframe
+	next                   uintptr // *racestate, free list
+	first                  [48]raceframe
 }
 
 // raceframe is one call: the return pc in the caller, relative to the text's
@@ -327,7 +328,7 @@ func racenewstate() *racestate {
 	rs.goid = 0
 	rs.window = racewindows
 	rs.slices, rs.proc = 0, 0
-	rs.depth, rs.low, rs.mark = 0, 0, 0
+	rs.depth, rs.low, rs.mark, rs.same = 0, 0, 0, 0
 	rs.next = 0
 	return rs
 }
@@ -415,8 +416,7 @@ func (rs *racestate) lend(gp *g, pc, fp uintptr) {
 		systemstack(func() { rs.grow() })
 	}
 	for ; n > 0; n-- {
-		*rs.frame(rs.depth) = raceframe{pcs[n-1], raceLent}
-		rs.depth++
+		rs.push(pcs[n-1], raceLent)
 	}
 }
 
@@ -429,6 +429,21 @@ func (rs *racestate) own() int32 {
 		d--
 	}
 	return d
+}
+
+// push adds a call. There is room.
+//
+//go:nosplit
+func (rs *racestate) push(pc, off uint32) {
+	d := rs.depth
+	f := rs.frame(d)
+	if f.pc != pc {
+		rs.same = min(rs.same, d)
+	} else if d == rs.low && d < rs.same {
+		rs.low = d + 1
+	}
+	*f = raceframe{pc, off}
+	rs.depth = d + 1
 }
 
 // cut leaves d calls.
@@ -528,11 +543,10 @@ func raceaccess(gp *g, kind uint64, addr, size, pc, via uintptr) {
 		pb.enter(gp, rs)
 	}
 	switch {
-	case size == 1 && pb.sites == 0:
-		if pb.seen(1, addr) || kind == rawRead && pb.seen(0, addr) {
+	case size <= raceLongest && pb.sites == 0:
+		if pb.covered(uintptr(kind)&1, addr, size) {
 			return
 		}
-		pb.see(uintptr(kind)&1, addr)
 	case size < 1<<16 && pb.recorded(uintptr(kind)<<rawKindShift|addr, size, pc):
 		return
 	}
@@ -857,7 +871,7 @@ func raceacquirectx(ctx uintptr, addr unsafe.Pointer) {
 		pb.put1(rawEnd << rawKindShift)
 		rs.gid = racegids.Add(1)
 		rs.slices, rs.proc = 0, 0
-		rs.depth, rs.low, rs.mark = 0, 0, 0
+		rs.depth, rs.low, rs.mark, rs.same = 0, 0, 0, 0
 	}
 	raceopctx(gp, ctx, raceOpAcquire, raceSpaceAddr, uintptr(addr), 0, 0, sys.GetCallerPC())
 }

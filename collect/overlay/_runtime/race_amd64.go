@@ -58,6 +58,5 @@ func raceoverflow(callpc uintptr) {
 	gp := getg()
 	rs := (*racestate)(unsafe.Pointer(gp.racectx))
 	systemstack(func() { rs.grow() })
-	*rs.frame(rs.depth) = raceframe{racepc(callpc), uint32(gp.stack.hi - sys.GetCallerSP())}
-	rs.depth++
+	rs.push(racepc(callpc), uint32(gp.stack.hi-sys.GetCallerSP()))
 }

@@ -137,9 +137,21 @@ TEXT runtime·racefuncenter<ABIInternal>(SB), NOSPLIT|NOFRAME, $0-8
 	MOVL	$const_raceNoPC, DI
 	CMPQ	AX, R8
 	CMOVLCC	DI, AX
-	MOVL	AX, raceframe_pc(BX)(SI*raceframe__size)
-	MOVL	DX, raceframe_off(BX)(SI*raceframe__size)
+	MOVL	DX, raceframe_off(BX)(SI*raceframe__size)	// racestate.push
+	CMPL	raceframe_pc(BX)(SI*raceframe__size), AX
+	JNE	other
+	CMPL	SI, racestate_low(CX)
+	JNE	off
+	CMPL	SI, racestate_same(CX)
+	JGE	off
+	INCL	racestate_low(CX)
 off:
+	RET
+other:
+	MOVL	AX, raceframe_pc(BX)(SI*raceframe__size)
+	CMPL	SI, racestate_same(CX)
+	JGE	off
+	MOVL	SI, racestate_same(CX)
 	RET
 full:
 	MOVL	SI, racestate_depth(CX)

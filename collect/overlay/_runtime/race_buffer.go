@@ -23,8 +23,10 @@ const (
 	raceLines       = 32768 // the same; what a goroutine uses between two synchronizations is to find room
 	raceLineShift   = 14    // of an address: what a line tells of it beside its place
 	raceEpochBits   = 17
+	raceLongest     = 512 // bytes of an access that is looked for in the lines
 	raceKnown       = 1024
 	raceRuns        = 256  // instructions whose last record may be extended
+	raceFew         = 8    // accesses of a run that are written as single ones
 	raceWords       = 2048 // of a P's buffer
 	raceFollowBits  = 14
 	raceLastBits    = 13
@@ -87,8 +89,8 @@ type raceproc struct {
 	// not: of a goroutine's accesses to a location between two
 	// synchronizations the first read and the first write stay (a read after a
 	// write goes as well), which is enough to find each location with a race.
-	// Then lines, which are smaller and so nearer, stand for accesses of one
-	// byte, and filter for longer ones only.
+	// Then lines, which are smaller and so nearer, stand for accesses of up to
+	// raceLongest bytes, and filter for longer ones only.
 	epochs [2]uint32
 	sites  uintptr // which bits of an instruction's pc count: all or none
 	filter [raceFilter]raceseen
@@ -112,6 +114,7 @@ type raceproc struct {
 	busy     bool   // somebody encodes or sends: see racesave
 	spilling bool   // the buffer is being encoded
 	mark     uint64 // how far: racemark
+	few      [raceFew]uint64
 	expected int32  // where in the pack the last expected tag is, if nothing came since, or -1
 	pack     [racePack]byte
 	deltas   racedeltas
@@ -241,6 +244,42 @@ func (pb *raceproc) see(kind, addr uintptr) {
 	*l = key | 1<<(addr&7)
 }
 
+// covered is seen and see for an access of size bytes: it is known if each byte is.
+//
+//go:nosplit
+func (pb *raceproc) covered(kind, addr, size uintptr) bool {
+	known := true
+	for size > 0 {
+		n := min(8-addr%8, size)
+		if !pb.cover(kind, addr, (1<<n-1)<<(addr%8)) {
+			known = false
+		}
+		addr += n
+		size -= n
+	}
+	return known
+}
+
+// cover is covered for the bytes of one line.
+//
+//go:nosplit
+func (pb *raceproc) cover(kind, addr uintptr, bytes uint64) bool {
+	l, key := pb.line(kind, addr), pb.linekey(kind, addr)
+	if x := *l ^ key; x < 1<<8 {
+		if x&bytes == bytes {
+			return true
+		}
+		key = *l
+	}
+	if kind == 0 {
+		if x := *pb.line(1, addr) ^ pb.linekey(1, addr); x < 1<<8 && x&bytes == bytes {
+			return true // written in this epoch
+		}
+	}
+	*l = key | bytes
+	return false
+}
+
 //go:nosplit
 func (pb *raceproc) line(kind, addr uintptr) *uint64 {
 	i := (addr>>3 ^ addr>>raceLineShift) % raceLines
@@ -249,7 +288,7 @@ func (pb *raceproc) line(kind, addr uintptr) *uint64 {
 
 //go:nosplit
 func (pb *raceproc) linekey(kind, addr uintptr) uint64 {
-	return uint64(addr>>raceLineShift)<<(8+raceEpochBits) | uint64(pb.epochs[kind])<<8
+	return uint64(addr>>raceLineShift)<<(8+raceEpochBits) | uint64(pb.epochs[kind&1])<<8
 }
 
 // recorded reports whether the filter knows an access of size bytes by the
@@ -382,7 +421,7 @@ func (pb *raceproc) tellstack(rs *racestate) {
 			pb.put2(rawStack<<rawKindShift|uint64(uint32(i)), uint64(pc))
 		}
 	}
-	rs.low, rs.mark = rs.depth, rs.depth
+	rs.low, rs.mark, rs.same = rs.depth, rs.depth, rs.depth
 }
 
 //go:nosplit
@@ -468,7 +507,7 @@ func (pb *raceproc) spill(all bool) {
 			if pb.prepare(w, pb.ext[i]) {
 				i++
 			} else {
-				i = pb.shorts(i)
+				i = pb.shorts(&pb.buf[0], i, pb.n)
 			}
 			continue
 		}
@@ -727,6 +766,16 @@ func (pb *raceproc) prepare(w uint64, ext uint32) bool {
 			pb.global(b)
 		}
 	}
+	if count <= raceFew && w&(1<<32-1)+stride*count < 1<<32 {
+		for k := range count {
+			pb.few[k] = w&^shortRun + k*stride
+		}
+		for k := int32(0); k < int32(count); {
+			pb.room(raceRecordMax)
+			k = pb.shorts(&pb.few[0], k, int32(count))
+		}
+		return true
+	}
 	pb.room(raceRecordMax)
 	pb.byte(recRead + byte(kind&1) | recRun)
 	pb.pc(pc)
@@ -766,14 +815,14 @@ func (pb *raceproc) asexpected() {
 // shorts writes the short records from word i on, the first of which is
 // prepared, up to one that must be prepared, and returns where that is. Numbers
 // are written as whole words of which the rest is overwritten.
-func (pb *raceproc) shorts(i int32) int32 {
+func (pb *raceproc) shorts(words *uint64, i, end int32) int32 {
 	x := &pb.deltas
 	start := uintptr(unsafe.Pointer(&pb.pack))
 	p, after, from := start+uintptr(pb.cn), x.after, i
 loop:
 	for ; ; i++ {
-		w := *(*uint64)(unsafe.Pointer(uintptr(unsafe.Pointer(&pb.buf)) + uintptr(i)*8))
-		if i >= pb.n || w&(shortBit|shortRun) != shortBit || p > start+racePack-raceRecordMax {
+		w := *(*uint64)(unsafe.Pointer(uintptr(unsafe.Pointer(words)) + uintptr(i)*8))
+		if i >= end || w&(shortBit|shortRun) != shortBit || p > start+racePack-raceRecordMax {
 			break
 		}
 		kind, pc := w>>shortKind&7, uint32(w>>shortPC)&shortPCMax

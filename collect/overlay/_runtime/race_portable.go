@@ -85,14 +85,11 @@ func racefuncenter(callpc uintptr) {
 	if d < rs.low {
 		rs.low = d
 	}
+	rs.depth = d
 	if d == rs.size {
-		rs.depth = d
 		systemstack(func() { rs.grow() })
 	}
-	f := rs.frame(d)
-	f.pc = racepc(callpc)
-	f.off = off
-	rs.depth = d + 1
+	rs.push(racepc(callpc), off)
 }
 
 //go:nosplit

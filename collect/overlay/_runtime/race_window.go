@@ -291,7 +291,7 @@ func raceadopt(gp *g, rs *racestate) {
 func (rs *racestate) adopt() {
 	rs.window = racewindows
 	rs.slices, rs.proc, rs.goid = 0, 0, 0
-	rs.low, rs.mark = 0, 0
+	rs.low, rs.mark, rs.same = 0, 0, 0
 	if gp := (*g)(unsafe.Pointer(rs.gp)); gp.goid != 0 && racechosen == "" {
 		rs.beneath(gp)
 	}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// dumpOf builds and runs a program of testdata, and returns what it prints and the
+// lines of hindsight dump of what it has recorded.
+func dumpOf(t *testing.T, program, record string) (printed, dump []string) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("builds an instrumented program")
+	}
+	if runtime.GOOS != "linux" {
+		t.Skip("programs record on linux")
+	}
+	bin, trace := filepath.Join(t.TempDir(), "program"), filepath.Join(t.TempDir(), "trace")
+	var stderr bytes.Buffer
+	if code := run([]string{"build", "-o", bin, "./testdata/" + program}, nil, &stderr, &stderr); code != 0 {
+		t.Fatalf("build: %d\n%s", code, &stderr)
+	}
+	cmd := exec.Command(bin)
+	cmd.Env = append(os.Environ(), "HINDSIGHT="+trace, "HINDSIGHT_RECORD="+record)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dumped, notes bytes.Buffer
+	if code := run([]string{"dump", trace}, nil, &dumped, &notes); code != 0 {
+		t.Fatalf("dump: %d\n%s", code, &notes)
+	}
+	for s := bufio.NewScanner(&dumped); s.Scan(); {
+		dump = append(dump, s.Text())
+	}
+	return strings.Split(strings.TrimSpace(string(out)), "\n"), dump
+}
+
+// TestStacks compares the stack of each of a program's writes with what the program
+// says: a call that is made again from the same place is not told again.
+func TestStacks(t *testing.T) {
+	want, dump := dumpOf(t, "calls", "full")
+	stack := regexp.MustCompile(`^\.stack (\d+) (.*)$`)
+	frame := regexp.MustCompile(`"([^"]*)" "[^"]*" (\d+)`)
+	write := regexp.MustCompile(`^g\d+ write main\.v\[\] (\d+) 1 @.* \^(\d+)$`)
+	stacks := make(map[string]string)
+	got := make(map[string]string)
+	for _, line := range dump {
+		if m := stack.FindStringSubmatch(line); m != nil {
+			s := ""
+			for _, f := range frame.FindAllStringSubmatch(m[2], -1)[1:] {
+				s += fmt.Sprintf(" %s:%s", f[1], f[2])
+				if f[1] == "main.main" {
+					break
+				}
+			}
+			stacks[m[1]] = s
+		} else if m := write.FindStringSubmatch(line); m != nil {
+			got[m[1]] = m[1] + stacks[m[2]]
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("%d writes, want %d", len(got), len(want))
+	}
+	for _, w := range want {
+		if n, _, _ := strings.Cut(w, " "); got[n] != w {
+			t.Errorf("write %s is called by\n%s, it says by\n%s", n, got[n], w)
+		}
+	}
+}
+
+// TestRanges compares what is recorded of a program's accesses to bytes and ranges
+// of bytes with what it says. In a short recording that is all; in a long
+// one each byte that is read or written in a segment is recorded once there, but for
+// a read after a write.
+func TestRanges(t *testing.T) {
+	access := regexp.MustCompile(`^g1 (read|write) main\.v\[\] (\d+) (\d+) `)
+	counts := make(map[string]int)
+	for _, record := range []string{"full", "shared:0"} {
+		want, dump := dumpOf(t, "ranges", record)
+		var got [][2][]bool // of each segment, bytes read and written
+		begin := func() { got = append(got, [2][]bool{make([]bool, 48), make([]bool, 48)}) }
+		begin()
+		for _, line := range dump {
+			if strings.HasPrefix(line, "g1 send ") {
+				begin()
+			}
+			m := access.FindStringSubmatch(line)
+			if m == nil {
+				continue
+			}
+			counts[record]++
+			var at, size, kind int
+			fmt.Sscan(m[2], &at)
+			fmt.Sscan(m[3], &size)
+			if m[1] == "write" {
+				kind = 1
+			}
+			for i := range size {
+				got[len(got)-1][kind][at+i] = true
+			}
+		}
+		if len(got) != len(want)+1 {
+			t.Fatalf("%s: %d segments, want %d", record, len(got)-1, len(want))
+		}
+		for i, line := range want {
+			words := strings.Fields(line)[1:]
+			for k := range 48 {
+				read, written := words[2*k] == "true", words[2*k+1] == "true"
+				if got[i][1][k] != written {
+					t.Errorf("%s: segment %d, byte %d: written: %t, recorded: %t", record, i, k, written, got[i][1][k])
+				}
+				if got[i][0][k] && !read || read && !got[i][0][k] && !(record != "full" && written) {
+					t.Errorf("%s: segment %d, byte %d: read: %t, recorded: %t, written: %t", record, i, k, read, got[i][0][k], written)
+				}
+			}
+		}
+	}
+	if counts["shared:0"] > counts["full"]/2 {
+		t.Errorf("%d accesses are recorded, %d of a short recording", counts["shared:0"], counts["full"])
+	}
+}
