@@ -168,6 +168,9 @@ func (e *Encoder) append(r *Record) {
 			e.short(r)
 			return
 		}
+		if r.Count <= 1 && e.like(r, linkLike+int(r.Tag-TagRead), uint64(r.Via)) {
+			return
+		}
 		tag := r.Tag
 		switch {
 		case r.Count > 1:
@@ -180,7 +183,7 @@ func (e *Encoder) append(r *Record) {
 		}
 		e.byte(tag)
 		e.pc(r.PC)
-		e.addr(r.PC, r.Addr)
+		e.addr(e.deltas.last(r.PC), r.Addr)
 		if tag&TagRun != 0 {
 			e.uvarint(r.Stride, r.Count)
 		}
@@ -197,7 +200,7 @@ func (e *Encoder) append(r *Record) {
 		}
 		e.byte(tag)
 		e.pc(r.PC)
-		e.addr(r.PC, r.Addr)
+		e.addr(e.deltas.last(r.PC), r.Addr)
 		e.num(0, r.Addr, r.Num)
 	case TagSync:
 		if r.Sync <= maxPlain && r.Space == 0 && r.Slot == 0 && r.N == 0 {
@@ -206,13 +209,13 @@ func (e *Encoder) append(r *Record) {
 			}
 			e.byte(TagPlain | byte(r.Sync))
 			e.pc(r.PC)
-			e.addr(r.PC, r.Addr)
+			e.addr(e.deltas.last(r.PC), r.Addr)
 			e.num(0, r.Addr, r.Num)
 			return
 		}
 		e.byte(TagSync, byte(r.Sync), r.Space)
 		e.pc(r.PC)
-		e.addr(r.PC, r.Addr)
+		e.addr(e.deltas.last(r.PC), r.Addr)
 		e.from(&e.deltas.slots[r.Sync%slotOps], r.Slot)
 		e.uvarint(uint64(r.N))
 		if r.Sync.Numbered() {
@@ -239,16 +242,17 @@ func (e *Encoder) append(r *Record) {
 	case TagEnd:
 		e.byte(TagEnd)
 	case TagAlloc:
+		if e.like(r, linkAlloc, r.Type) {
+			return
+		}
 		e.byte(TagAlloc)
 		e.pc(r.PC)
 		e.uvarint(r.Type, r.Size)
-		last := e.deltas.alloc(r.Size)
-		e.svarint(int64(r.Addr - *last))
-		*last = r.Addr
+		e.addr(e.deltas.alloc(r.Size), r.Addr)
 	case TagFree:
 		e.byte(TagFree)
 		e.pc(r.PC)
-		e.addr(r.PC, r.Addr)
+		e.addr(e.deltas.last(r.PC), r.Addr)
 		e.uvarint(r.Size)
 	case TagSymbol:
 		e.byte(TagSymbol)
@@ -303,23 +307,68 @@ func (e *Encoder) come(l link, may bool) (expected link, written bool) {
 	return expected, true
 }
 
-// short writes an access in a short form. Its address counts from the nearer one of
-// the last access's and the last one of its pc.
+// short writes an access in a short form.
 func (e *Encoder) short(r *Record) {
 	x := &e.deltas
-	last := x.last(r.PC)
-	far := int64(r.Addr - *last)
-	base, d := byte(1), zigzag(far)
-	if v := zigzag(int64(r.Addr - x.base)); v < d {
+	last, far := x.last(r.PC), int64(r.Addr-x.base)
+	expected, written := e.come(makeLink(r.PC, linkRead+int(r.Tag-TagRead), far), far == int64(int32(far)))
+	if !written {
+		e.shortAddr(r.Tag-TagRead, r.PC, expected, r.Addr, *last)
+	}
+	x.pc, x.base, *last = r.PC, r.Addr, r.Addr
+}
+
+// like writes a sized access or one with a via, or an allocation, of is the via or the
+// type, as a short record that a tag before it makes that, if there is such a form.
+func (e *Encoder) like(r *Record, kind int, of uint64) bool {
+	l, ok := makeLike(r.Size, of)
+	if r.PC > maxPC || !ok {
+		return false
+	}
+	x := &e.deltas
+	p := x.like(r.PC)
+	was := *p
+	*p = l
+	write := byte(kind-linkLike) & 1
+	last, before := x.lastVia(r.PC, r.Via, write), x.base
+	if kind == linkAlloc {
+		last, write = x.alloc(r.Size), 0
+		before = *last
+	}
+	far := int64(r.Addr - before)
+	expected, written := e.come(makeLink(r.PC, kind, far), far == int64(int32(far)) && l == was)
+	if !written {
+		switch {
+		case kind == linkAlloc && l == was:
+			e.byte(TagAllocLike)
+		case kind == linkAlloc:
+			e.byte(TagAllocOf)
+			e.uvarint(r.Type, r.Size)
+		case l == was:
+			e.byte(TagLike)
+		case l.of() == was.of():
+			e.byte(TagLikeSize)
+			e.uvarint(r.Size)
+		default:
+			e.byte(TagLikeVia)
+			e.uvarint(r.Size)
+			e.svarint(int64(int32(r.Via - x.pc)))
+		}
+		e.shortAddr(write, r.PC, expected, r.Addr, *last)
+	}
+	x.pc, x.base, *last = r.PC, r.Addr, r.Addr
+	return true
+}
+
+// shortAddr writes a short record. Its address counts from the nearer one of the last
+// record's and last.
+func (e *Encoder) shortAddr(write byte, pc uint32, expected link, addr, last uint64) {
+	base, d := byte(1), zigzag(int64(addr-last))
+	if v := zigzag(int64(addr - e.deltas.base)); v < d {
 		base, d = 0, v
 	}
-	expected, written := e.come(makeLink(r.PC, linkRead+int(r.Tag-TagRead), far), far == int64(int32(far)))
-	before := x.pc
-	x.pc, x.base, *last = r.PC, r.Addr, r.Addr
-	if !written {
-		n := width(d)
-		e.shortPC(TagShort|(r.Tag-TagRead)<<6|base<<5|byte(n-1)<<2, r.PC, before, expected, d, n)
-	}
+	n := width(d)
+	e.shortPC(TagShort|write<<6|base<<5|byte(n-1)<<2, pc, e.deltas.pc, expected, d, n)
 }
 
 // shortPC writes a short record: its tag without the width of the pc, a number of
@@ -367,11 +416,11 @@ func (e *Encoder) operation(r *Record, kind int) bool {
 	}
 	x := &e.deltas
 	last, next := x.last(r.PC), x.num(0, r.Addr)
-	far := int64(r.Addr - *last)
+	far := int64(r.Addr - x.base)
 	near := far == int64(int32(far)) && r.Num == *next
 	_, written := e.come(makeLink(r.PC, kind, far), near)
 	if written {
-		x.pc, *last, *next = r.PC, r.Addr, r.Num+1
+		x.pc, x.base, *last, *next = r.PC, r.Addr, r.Addr, r.Num+1
 	}
 	return written
 }
@@ -410,11 +459,10 @@ func (e *Encoder) from(last *uint32, v uint32) {
 	*last = v
 }
 
-// addr writes the address of a record of a pc.
-func (e *Encoder) addr(pc uint32, a uint64) {
-	last := e.deltas.last(pc)
+// addr writes the address of a record: last is where that of the last such record is.
+func (e *Encoder) addr(last *uint64, a uint64) {
 	e.svarint(int64(a - *last))
-	*last = a
+	*last, e.deltas.base = a, a
 }
 
 func (e *Encoder) pc(pc uint32) {

@@ -21,7 +21,7 @@ import (
 const Category = "hindsight"
 
 // Version is the version of the encoding.
-const Version = 3
+const Version = 4
 
 // Sizes of chunks in bytes: the whole, at most, and its header.
 const (
@@ -63,6 +63,13 @@ const (
 	TagReturn   = 0x60 // | n - 1: a TagStack that ends n calls
 	TagCall     = 0x70 // | calls ended<<2 | width of the pc: a TagStack that adds one
 	TagShort    = 0x80 // | 1<<6 for a write | base<<5 | bytes of the address - 1<<2 | width of the pc: an access of one byte
+
+	// These stand before a short record and make another of it.
+	TagLike      = 0x09 // an access whose size and via are those of the last one of the pc
+	TagLikeSize  = 0x0a // the same, but a size follows
+	TagLikeVia   = 0x0b // the same, but size and via follow
+	TagAllocLike = 0x0c // an allocation whose type and size are those of the last one of the pc
+	TagAllocOf   = 0x0d // the same, but type and size follow
 
 	TagSymbol = 0x40
 	TagString = 0x41
@@ -297,13 +304,14 @@ type Decoder struct {
 type deltas struct {
 	pc    uint32
 	depth uint64 // number of calls; of the slice
-	base  uint64 // address of the last short access
+	base  uint64 // address of the last record that has one
 	after uint16 // where in follow what comes after the last record is
 	room  room
 	// follow is what came, when it came last, after a record of the same pc and
 	// kind, by the first bits of their hash.
 	follow [1 << followBits]link
 	lasts  [1 << lastBits]uint64    // address of the last record of a pc, by the first bits of its hash
+	likes  [1 << lastBits]like      // of the last such record that is more than an access of one byte
 	nums   [1 << CounterBits]uint64 // of each counter, by its last bits, the number after the last
 	allocs [allocSizes]uint64       // address of the last allocation, by size
 	slices [sliceNums]uint32        // number of the last slice, by goroutine
@@ -331,6 +339,7 @@ func (d *deltas) reset(r room) {
 	d.pc, d.depth, d.base, d.after, d.room = 0, 0, 0, 0, r
 	clear(d.follow[:1<<r.follow])
 	clear(d.lasts[:1<<r.last])
+	clear(d.likes[:1<<r.last])
 	clear(d.nums[:1<<r.num])
 	clear(d.allocs[:])
 	clear(d.slices[:])
@@ -341,8 +350,33 @@ func (d *deltas) reset(r room) {
 func (d *deltas) expected() link { return d.follow[d.after%(1<<followBits)] }
 
 // last is where the address of the last record of a pc is.
-func (d *deltas) last(pc uint32) *uint64 {
-	return &d.lasts[pc*0x9E3779B1>>(32-d.room.last&31)%(1<<lastBits)]
+func (d *deltas) last(pc uint32) *uint64 { return &d.lasts[d.place(pc)] }
+
+// lastVia is last for an access by way of a function, 0 if there is none: what that
+// reads and what it writes lie apart.
+func (d *deltas) lastVia(pc, via uint32, write byte) *uint64 {
+	if via != 0 {
+		pc += uint32(write)
+	}
+	return d.last(pc)
+}
+
+func (d *deltas) like(pc uint32) *like { return &d.likes[d.place(pc)] }
+
+func (d *deltas) place(pc uint32) uint32 {
+	return pc * 0x9E3779B1 >> (32 - d.room.last&31) % (1 << lastBits)
+}
+
+// A like is what the records of a pc mostly have in common: size<<32, and the via pc of
+// accesses, the type of allocations.
+type like uint64
+
+func (l like) size() uint64 { return uint64(l >> 32) }
+func (l like) of() uint32   { return uint32(l) }
+
+// makeLike reports whether there is one of the two.
+func makeLike(size, of uint64) (like, bool) {
+	return like(size<<32 | of&(1<<32-1)), size < 1<<32 && of < 1<<32
 }
 
 // alloc is where the address of the last allocation of a size is.
@@ -354,9 +388,10 @@ func (d *deltas) num(space uint8, addr uint64) *uint64 {
 }
 
 // A link is a record of a kind that may be expected: pc<<37 | kind<<32 | value.
-// The value's 32 bits are, signed, the distance of its address from that of the last
-// record of the pc, or how many calls have ended. The kind is one of linkRead to linkReturn, linkAtomic + twice the
-// atomic's + 1 if it is wide, or linkPlain + the operation.
+// The value's 32 bits are, signed, the distance of its address from that of the record
+// before it, of an allocation from that of the last one of its size, or how many calls have ended. The kind is
+// one of linkRead to linkReturn, linkAtomic + twice the
+// atomic's + 1 if it is wide, linkPlain + the operation, linkLike + 1 for a write, or linkAlloc.
 type link uint64
 
 const (
@@ -366,6 +401,8 @@ const (
 	linkReturn
 	linkAtomic = linkReturn + 1 - 2*int(AtomicLoad)
 	linkPlain  = 12
+	linkLike   = 28
+	linkAlloc  = 30
 
 	maxPlain = 15
 	maxPC    = 1<<27 - 1 // of a link, or a short record
@@ -482,10 +519,10 @@ func (d *Decoder) from(last *uint32) uint32 {
 	return *last
 }
 
-// addr reads the address of a record of a pc.
-func (d *Decoder) addr(pc uint32) uint64 {
-	last := d.deltas.last(pc)
+// addr reads the address of a record of a pc: last is that of the last one.
+func (d *Decoder) addr(last *uint64) uint64 {
 	*last += uint64(d.svarint())
+	d.deltas.base = *last
 	return *last
 }
 
@@ -569,6 +606,11 @@ func (d *Decoder) Skim(r *Record) (others uint64, ok bool) {
 		case tag > TagPlain && tag <= TagPlain+maxPlain:
 			d.pos++
 			d.skip(3)
+		case tag >= TagLike && tag <= TagAllocOf:
+			d.pos++
+			d.skip(likeNumbers[tag-TagLike])
+			t := d.byte()
+			d.pos += 1 + int(t>>2&7) + int(pcWidths[t&3])
 		case tag == TagAlloc:
 			d.pos++
 			d.skip(4)
@@ -632,8 +674,78 @@ func (d *Decoder) short(r *Record, tag byte) {
 		a = *last + far
 	}
 	d.access(r, a, pc, tag>>6&1)
-	x.come(makeLink(pc, linkRead+int(tag>>6&1), int64(a-*last)))
+	x.come(makeLink(pc, linkRead+int(tag>>6&1), int64(a-x.base)))
 	x.pc, x.base, *last = pc, a, a
+}
+
+// likeNumbers is how many numbers stand between TagLike, or one of the tags
+// after it, and the short record.
+var likeNumbers = [...]int{0, 1, 2, 0, 2}
+
+// like decodes a short record that tag makes another of.
+func (d *Decoder) like(r *Record, tag byte) {
+	x := &d.deltas
+	var numbers [2]uint64
+	for i := range likeNumbers[tag-TagLike] {
+		numbers[i] = d.uvarint()
+	}
+	short := d.byte()
+	if short < TagShort {
+		d.fail()
+		return
+	}
+	far := uint64(d.fixed(int(short>>2&7) + 1))
+	pc := d.shortPC(short)
+	p := x.like(pc)
+	l, ok := *p, true
+	write := short >> 6 & 1
+	kind := linkLike + int(write)
+	switch tag {
+	case TagLikeSize:
+		l, ok = makeLike(numbers[0], uint64(l.of()))
+	case TagLikeVia:
+		via := uint32(numbers[1]>>1) ^ -uint32(numbers[1]&1)
+		l, ok = makeLike(numbers[0], uint64(x.pc+via))
+	case TagAllocOf:
+		l, ok = makeLike(numbers[1], numbers[0])
+	}
+	var last *uint64
+	if tag >= TagAllocLike {
+		kind, last = linkAlloc, x.alloc(l.size())
+	} else {
+		last = x.lastVia(pc, l.of(), write)
+	}
+	before := x.base
+	if tag >= TagAllocLike {
+		before = *last
+	}
+	if short>>5&1 != 0 {
+		far += *last
+	} else {
+		far += x.base
+	}
+	if *p = l; !ok {
+		d.fail()
+	}
+	x.come(makeLink(pc, kind, int64(far-before)))
+	d.sized(r, kind, far, pc, l)
+	x.pc, x.base, *last = pc, far, far
+}
+
+// sized is an access or allocation that is more than an access of one byte.
+func (d *Decoder) sized(r *Record, kind int, addr uint64, pc uint32, l like) {
+	r.Addr, r.PC, r.Size = addr, pc, l.size()
+	if kind == linkAlloc {
+		r.Tag, r.Type = TagAlloc, uint64(l.of())
+	} else {
+		r.Tag, r.Via, r.Count = TagRead+byte(kind-linkLike), l.of(), 1
+		if r.Size == 0 {
+			d.fail()
+		}
+	}
+	if r.Addr+r.Size < r.Addr || pc > maxPC {
+		d.fail()
+	}
 }
 
 func (d *Decoder) access(r *Record, addr uint64, pc uint32, write byte) {
@@ -679,21 +791,28 @@ func (d *Decoder) next(r *Record) {
 		return
 	}
 	x.come(l)
-	switch kind := l.kind(); {
-	case kind <= linkWrite:
-		last := x.last(l.pc())
-		a := *last + uint64(l.value())
-		d.access(r, a, l.pc(), byte(kind-linkRead))
-		x.pc, x.base, *last = l.pc(), a, a
-	case kind <= linkReturn:
-		x.pc = l.pc()
+	x.pc = l.pc()
+	kind := l.kind()
+	if kind == linkCall || kind == linkReturn {
 		d.calls(r, kind, uint64(l.value()))
+		return
+	}
+	a, last := x.base+uint64(l.value()), x.last(x.pc)
+	switch {
+	case kind <= linkWrite:
+		d.access(r, a, x.pc, byte(kind-linkRead))
+	case kind == linkAlloc:
+		p := x.like(x.pc)
+		last = x.alloc(p.size())
+		a = *last + uint64(l.value())
+		d.sized(r, kind, a, x.pc, *p)
+	case kind >= linkLike:
+		p := x.like(x.pc)
+		last = x.lastVia(x.pc, p.of(), byte(kind-linkLike))
+		d.sized(r, kind, a, x.pc, *p)
 	default:
-		last := x.last(l.pc())
-		*last += uint64(l.value())
-		next := x.num(0, *last)
-		x.pc = l.pc()
-		r.Addr, r.PC, r.Num = *last, x.pc, *next
+		next := x.num(0, a)
+		r.Addr, r.PC, r.Num = a, x.pc, *next
 		*next++
 		if kind > linkPlain {
 			r.Tag, r.Sync, r.Space, r.Slot, r.N = TagSync, Sync(kind-linkPlain), 0, 0, 0
@@ -704,13 +823,14 @@ func (d *Decoder) next(r *Record) {
 			d.fail()
 		}
 	}
+	x.base, *last = a, a
 }
 
 // operation decodes an operation of a kind that may be expected.
 func (d *Decoder) operation(r *Record, kind int) {
 	r.PC = d.pc()
-	before := *d.deltas.last(r.PC)
-	r.Addr = d.addr(r.PC)
+	before := d.deltas.base
+	r.Addr = d.addr(d.deltas.last(r.PC))
 	r.Num = d.num(0, r.Addr)
 	if r.PC <= maxPC {
 		d.deltas.come(makeLink(r.PC, kind, int64(r.Addr-before)))
@@ -738,6 +858,8 @@ func (d *Decoder) Next(r *Record) bool {
 	case tag >= TagExpected:
 		d.expected = int(tag & 15)
 		d.next(r)
+	case tag >= TagLike && tag <= TagAllocOf:
+		d.like(r, tag)
 	case tag == TagStack:
 		r.Low = d.uvarint()
 		n := d.uvarint()
@@ -754,7 +876,7 @@ func (d *Decoder) Next(r *Record) bool {
 	case tag >= TagRead && tag < TagRead+8:
 		r.Tag = tag &^ (TagSized | TagVia)
 		r.PC = d.pc()
-		r.Addr = d.addr(r.PC)
+		r.Addr = d.addr(d.deltas.last(r.PC))
 		r.Size, r.Via, r.Count = 1, 0, 1
 		if tag&TagSized != 0 {
 			r.Size = d.uvarint()
@@ -768,7 +890,7 @@ func (d *Decoder) Next(r *Record) bool {
 	case tag == TagRead|TagRun || tag == TagWrite|TagRun:
 		r.Tag = tag &^ TagRun
 		r.PC = d.pc()
-		r.Addr = d.addr(r.PC)
+		r.Addr = d.addr(d.deltas.last(r.PC))
 		r.Size, r.Via = 1, 0
 		r.Stride, r.Count = d.uvarint(), d.uvarint()
 		if r.Stride == 0 || r.Stride > 1<<16 || r.Count == 0 || r.Count > 1<<16 || r.Addr+r.Stride*r.Count < r.Addr {
@@ -789,7 +911,7 @@ func (d *Decoder) Next(r *Record) bool {
 		r.Sync = Sync(d.byte())
 		r.Space = d.byte()
 		r.PC = d.pc()
-		r.Addr = d.addr(r.PC)
+		r.Addr = d.addr(d.deltas.last(r.PC))
 		r.Slot = d.from(&d.deltas.slots[r.Sync%slotOps])
 		r.N = uint32(d.uvarint())
 		if r.Sync.Numbered() {
@@ -822,15 +944,13 @@ func (d *Decoder) Next(r *Record) bool {
 		r.PC = d.pc()
 		r.Type = d.uvarint()
 		r.Size = d.uvarint()
-		last := d.deltas.alloc(r.Size)
-		*last += uint64(d.svarint())
-		r.Addr = *last
+		r.Addr = d.addr(d.deltas.alloc(r.Size))
 		if r.Addr+r.Size < r.Addr {
 			d.fail()
 		}
 	case tag == TagFree:
 		r.PC = d.pc()
-		r.Addr = d.addr(r.PC)
+		r.Addr = d.addr(d.deltas.last(r.PC))
 		r.Size = d.uvarint()
 		if r.Addr+r.Size < r.Addr {
 			d.fail()

@@ -268,8 +268,8 @@ func TestCycleBeginsNoPart(t *testing.T) {
 	}
 }
 
-// TestExpected goes round a loop, and now and then another way: records come back
-// as they were, and most of them take no byte of their own.
+// TestExpected goes round a loop, now and then another way, and every sixteenth time
+// to another object: records come back as they were, and most of them take no byte of their own.
 func TestExpected(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	var in []Record
@@ -284,7 +284,7 @@ func TestExpected(t *testing.T) {
 	write(Record{Tag: TagStack, PCs: []uint32{10}})
 	const lock = 0xc000000100
 	for i := range uint64(4000) {
-		object := 0xc000100000 + i*64
+		object := 0xc000100000 + i/16*64
 		write(Record{Tag: TagStack, Low: 1, PCs: []uint32{100}})
 		op(Record{Tag: TagAtomic, Atomic: AtomicRMW, Size: 4, Addr: lock, PC: 110})
 		op(Record{Tag: TagSync, Sync: Acquire, Addr: lock, PC: 120})
@@ -295,12 +295,17 @@ func TestExpected(t *testing.T) {
 			write(Record{Tag: TagRead, Addr: rng.Uint64() >> 17, PC: rng.Uint32() >> 5, Size: 1, Count: 1})
 			write(Record{Tag: TagRead, Addr: object, PC: 150, Size: 8, Count: 1})
 			write(Record{Tag: TagStack, Low: 1, PCs: []uint32{rng.Uint32(), 160, 170}})
+			write(Record{Tag: TagAlloc, Addr: rng.Uint64() >> 17, PC: 210, Type: rng.Uint64() >> (rng.Uint64() % 64), Size: rng.Uint64() >> (20 + rng.Uint64()%44)})
+			write(Record{Tag: TagRead, Addr: object, PC: 220, Size: 1 + rng.Uint64N(3), Via: rng.Uint32() >> (rng.Uint32() % 32), Count: 1})
 			write(Record{Tag: TagStack, Low: 1})
 			nums[Counter(0, lock)] += rng.Uint64N(3)
 			op(Record{Tag: TagAtomic, Atomic: AtomicLoad, Size: 8, Addr: object, PC: 180})
 			write(Record{Tag: TagSync, Sync: Send, Space: 1, Addr: object, Slot: 1, N: 2, PC: 190, Num: rng.Uint64N(1 << 40)})
 		}
 		op(Record{Tag: TagSync, Sync: Release, Addr: lock, PC: 200})
+		write(Record{Tag: TagAlloc, Addr: object, PC: 210, Type: 300, Size: 48})
+		write(Record{Tag: TagRead, Addr: object, PC: 220, Size: 16, Via: 230, Count: 1})
+		write(Record{Tag: TagWrite, Addr: object + 16, PC: 220, Size: 16, Via: 230, Count: 1})
 	}
 	var out []Record
 	size := 0

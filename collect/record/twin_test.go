@@ -54,8 +54,9 @@ func TestConstants(t *testing.T) {
 		"recSized": TagSized, "recViaPC": TagVia, "recRun": TagRun, "recAtomic": TagAtomic,
 		"recSymbol": TagSymbol, "recString": TagString, "recType": TagType, "recField": TagField,
 		"recVar": TagVar, "recPlain": TagPlain, "recExpected": TagExpected, "recReturn": TagReturn, "recCall": TagCall, "recShort": TagShort,
+		"recLike": TagLike, "recLikeSize": TagLikeSize, "recLikeVia": TagLikeVia, "recAllocLike": TagAllocLike, "recAllocOf": TagAllocOf,
 		"linkRead": linkRead, "linkWrite": linkWrite, "linkCall": linkCall, "linkReturn": linkReturn, "linkAtomic": uint64(linkAtomic),
-		"linkPlain": linkPlain, "raceMaxPlain": maxPlain, "shortPCMax": maxPC, "raceVersion": Version,
+		"linkPlain": linkPlain, "linkLike": linkLike, "linkAlloc": linkAlloc, "raceMaxPlain": maxPlain, "shortPCMax": maxPC, "raceVersion": Version,
 		"recFact": TagFact, "recStatus": TagStatus, "recLast": TagLast,
 		"raceOpAcquire": uint64(Acquire), "raceOpRelease": uint64(Release),
 		"raceOpReleaseMerge": uint64(ReleaseMerge), "raceOpReleaseAcquire": uint64(ReleaseAcquire),
@@ -289,7 +290,7 @@ func TestTwin(t *testing.T) {
 				break
 			}
 			tags[r.Tag]++
-			if tag&TagRun != 0 && (r.Tag == TagRead || r.Tag == TagWrite) && r.Count == 1 {
+			if (tag == TagRead|TagRun || tag == TagWrite|TagRun) && r.Count == 1 {
 				r.Count, r.Size = r.Size, 1
 			}
 			if first && r.Tag == TagSlice && r.Slice.Part > 0 {

@@ -40,7 +40,7 @@ const (
 	raceHeader      = 16
 	racePieceHeader = 4
 	racePiece       = raceChunk - raceHeader - racePieceHeader // bytes of a compressed pack in a chunk
-	raceVersion     = 3
+	raceVersion     = 4
 
 	// Flags of a chunk, as in collect/record.
 	raceLast   = 1 // the recorder's last
@@ -115,7 +115,7 @@ type raceproc struct {
 	spilling bool   // the buffer is being encoded
 	mark     uint64 // how far: racemark
 	few      [raceFew]uint64
-	expected int32  // where in the pack the last expected tag is, if nothing came since, or -1
+	expected int32 // where in the pack the last expected tag is, if nothing came since, or -1
 	pack     [racePack]byte
 	deltas   racedeltas
 	pieces   racepieces
@@ -136,12 +136,13 @@ type raceleft struct {
 type racedeltas struct {
 	pc    uint32
 	depth uint64 // number of calls; of the slice
-	base  uint64 // address of the last short access
+	base  uint64 // address of the last record that has one
 	after uintptr
 	// follow is what came, when it came last, after a record of the same pc and
 	// kind, by their hash; after is where that is for the last record.
 	follow [1 << raceFollowBits]uint64  // pc<<37 | kind<<32 | value
 	lasts  [1 << raceLastBits]uint64    // address of the last record of a pc, by its hash
+	likes  [1 << raceLastBits]uint64    // of the last one that is more than an access of one byte: size<<32, and its via or type
 	nums   [1 << raceCounterBits]uint64 // of each counter the number after the last
 	allocs [raceAllocs]uint64           // address of the last allocation, by size
 	slices [raceSlices]uint32           // number of the last slice, by goroutine
@@ -542,31 +543,16 @@ func (pb *raceproc) spill(all bool) {
 		case rawRead, rawWrite, rawRead + rawVia, rawWrite + rawVia:
 			pc, size := uint32(pb.buf[i+1]>>32), pb.buf[i+1]&(1<<32-1)
 			pb.symbol(pc)
-			tag := byte(recRead)
-			if kind&^rawVia == rawWrite {
-				tag = recWrite
-			}
-			if size != 1 {
-				tag |= recSized
-			}
+			write := byte(kind&^rawVia - rawRead)
 			var via uint32
 			if kind&rawVia != 0 {
-				tag |= recViaPC
 				via = uint32(pb.buf[i+2])
 				pb.symbol(via)
 				i++
 			}
 			pb.global(a)
 			pb.room(raceRecordMax)
-			pb.byte(tag)
-			pb.pc(pc)
-			pb.addr(a)
-			if size != 1 {
-				pb.uvarint(size)
-			}
-			if via != 0 {
-				pb.pc(via)
-			}
+			pb.sized(write, a, pc, size, via)
 			i += 2
 		case rawAtomic:
 			pc, op, size := uint32(pb.buf[i+1]>>32), byte(pb.buf[i+1]>>8), byte(pb.buf[i+1])
@@ -577,7 +563,7 @@ func (pb *raceproc) spill(all bool) {
 			if !pb.operation(linkAtomic+uint64(tag), a, pc, pb.buf[i+2]) {
 				pb.byte(recAtomic | tag)
 				pb.pc(pc)
-				pb.addr(a)
+				pb.addr(pb.deltas.last(pc), a)
 				pb.num(raceSpaceAddr, a, pb.buf[i+2])
 			}
 			i += 3
@@ -593,7 +579,7 @@ func (pb *raceproc) spill(all bool) {
 				pb.byte(op)
 				pb.byte(space)
 				pb.pc(pc)
-				pb.addr(a)
+				pb.addr(pb.deltas.last(pc), a)
 				pb.from(&pb.deltas.slots[op%raceSlots], uint32(slot))
 				pb.uvarint(n)
 				if op >= raceOpWaitSend {
@@ -604,7 +590,7 @@ func (pb *raceproc) spill(all bool) {
 			case !pb.operation(linkPlain+uint64(op), a, pc, pb.buf[i+3]):
 				pb.byte(recPlain | op)
 				pb.pc(pc)
-				pb.addr(a)
+				pb.addr(pb.deltas.last(pc), a)
 				pb.num(space, a, pb.buf[i+3])
 			}
 			i += 4
@@ -625,13 +611,7 @@ func (pb *raceproc) spill(all bool) {
 			pb.symbol(pc)
 			typ := pb.typedef(uintptr(pb.buf[i+2]))
 			pb.room(raceRecordMax)
-			pb.byte(recAlloc)
-			pb.pc(pc)
-			pb.uvarint(typ)
-			pb.uvarint(pb.buf[i+1])
-			last := pb.deltas.alloc(pb.buf[i+1])
-			pb.svarint(int64(a - *last))
-			*last = a
+			pb.allocation(a, pc, pb.buf[i+1], typ)
 			i += 5
 		default:
 			throw("hindsight: bad raw record")
@@ -779,7 +759,7 @@ func (pb *raceproc) prepare(w uint64, ext uint32) bool {
 	pb.room(raceRecordMax)
 	pb.byte(recRead + byte(kind&1) | recRun)
 	pb.pc(pc)
-	pb.addr(a)
+	pb.addr(pb.deltas.last(pc), a)
 	pb.uvarint(stride)
 	pb.uvarint(count)
 	pb.records++
@@ -833,7 +813,7 @@ loop:
 			pc = x.pc
 		}
 		last := x.last(pc)
-		value := int64(a - *last)
+		value := int64(a - x.base)
 		if kind >= shortCall {
 			value = int64(x.depth - w&(1<<32-1))
 		}
@@ -867,8 +847,8 @@ loop:
 				if kind >= shortReadData && i != from && !racepages.has((uintptr(a)-racedatastart)/8) {
 					break loop
 				}
-				v, base := racezigzag(uint64(value)), byte(1<<5)
-				if u := racezigzag(a - x.base); u < v {
+				v, base := racezigzag(a-*last), byte(1<<5)
+				if u := racezigzag(uint64(value)); u < v {
 					base, v = 0, u
 				}
 				n = uintptr(sys.Len64(v|1)+7) / 8
@@ -884,13 +864,7 @@ loop:
 				}
 				d := racezigzag(uint64(int32(pc - x.pc)))
 				*(*uint64)(unsafe.Pointer(p + 1 + n)) = d
-				width := byte(1)
-				if d >= 1<<8 {
-					width = 2
-				}
-				if d >= 1<<16 {
-					width = 3
-				}
+				width := racewidth(d)
 				n += 1 << (width - 1)
 				tag |= width
 			}
@@ -920,21 +894,139 @@ func (pb *raceproc) operation(kind, a uint64, pc uint32, num uint64) bool {
 	}
 	x := &pb.deltas
 	last, next := x.last(pc), x.num(raceSpaceAddr, a)
-	far := int64(a - *last)
+	far := int64(a - x.base)
 	link := uint64(pc)<<37 | kind<<32 | uint64(uint32(far))
 	if x.come(link) != link || far != int64(int32(far)) || num != *next {
 		return false
 	}
-	x.pc, *last, *next = pc, a, num+1
+	x.pc, x.base, *last, *next = pc, a, a, num+1
 	pb.asexpected()
 	return true
 }
 
+// sized writes an access of more than one byte, or with a via, which is 0 else.
+func (pb *raceproc) sized(write byte, a uint64, pc uint32, size uint64, via uint32) {
+	if pb.like(linkLike+uint64(write), a, pc, size, uint64(via)) {
+		return
+	}
+	tag := recRead + write
+	if size != 1 {
+		tag |= recSized
+	}
+	if via != 0 {
+		tag |= recViaPC
+	}
+	pb.byte(tag)
+	pb.pc(pc)
+	pb.addr(pb.deltas.last(pc), a)
+	if size != 1 {
+		pb.uvarint(size)
+	}
+	if via != 0 {
+		pb.pc(via)
+	}
+}
+
+// allocation writes an allocation of a type.
+func (pb *raceproc) allocation(a uint64, pc uint32, size, typ uint64) {
+	if pb.like(linkAlloc, a, pc, size, typ) {
+		return
+	}
+	pb.byte(recAlloc)
+	pb.pc(pc)
+	pb.uvarint(typ)
+	pb.uvarint(size)
+	pb.addr(pb.deltas.alloc(size), a)
+}
+
+// like writes an access that is more than one of a byte (linkLike, and 1 for a write) or an allocation
+// (linkAlloc) as a short record that a tag before it makes that, if there is such a form.
+// of is the via or the type.
+func (pb *raceproc) like(kind, a uint64, pc uint32, size, of uint64) bool {
+	if pc > shortPCMax || size >= 1<<32 || of >= 1<<32 {
+		return false
+	}
+	x := &pb.deltas
+	h := racelasts(pc)
+	p := (*uint64)(unsafe.Pointer(uintptr(unsafe.Pointer(&x.likes)) + h*8))
+	was, now := *p, size<<32|of
+	*p = now
+	last, before := x.last(pc), x.base
+	if kind == linkAlloc {
+		last = x.alloc(size)
+		before = *last
+	} else if of != 0 {
+		last = x.last(pc + uint32(kind&1)) // what a copy reads and what it writes lie apart
+	}
+	far := int64(a - before)
+	link := uint64(pc)<<37 | kind<<32 | uint64(uint32(far))
+	expected := x.come(link)
+	if link == expected && far == int64(int32(far)) && now == was {
+		pb.asexpected()
+	} else {
+		switch {
+		case kind == linkAlloc && now == was:
+			pb.byte(recAllocLike)
+		case kind == linkAlloc:
+			pb.byte(recAllocOf)
+			pb.uvarint(of)
+			pb.uvarint(size)
+		case now == was:
+			pb.byte(recLike)
+		case uint32(was) == uint32(of):
+			pb.byte(recLikeSize)
+			pb.uvarint(size)
+		default:
+			pb.byte(recLikeVia)
+			pb.uvarint(size)
+			pb.svarint(int64(int32(uint32(of) - x.pc)))
+		}
+		pb.shortaddr(byte(kind&1), pc, expected, a, *last)
+	}
+	x.pc, x.base, *last = pc, a, a
+	return true
+}
+
+// shortaddr writes a short record that is not expected, as shorts does.
+func (pb *raceproc) shortaddr(write byte, pc uint32, expected, a, last uint64) {
+	x := &pb.deltas
+	v, base := racezigzag(a-last), byte(1<<5)
+	if u := racezigzag(a - x.base); u < v {
+		base, v = 0, u
+	}
+	p := uintptr(unsafe.Pointer(&pb.pack)) + uintptr(pb.cn)
+	n := uintptr(sys.Len64(v|1)+7) / 8
+	tag := recShort | write<<6 | base | byte(n-1)<<2
+	*(*uint64)(unsafe.Pointer(p + 1)) = v
+	if uint32(expected>>37) != pc {
+		d := racezigzag(uint64(int32(pc - x.pc)))
+		*(*uint64)(unsafe.Pointer(p + 1 + n)) = d
+		width := racewidth(d)
+		n += 1 << (width - 1)
+		tag |= width
+	}
+	*(*byte)(unsafe.Pointer(p)) = tag
+	pb.cn += int32(1 + n)
+}
+
+// racewidth is the width of a pc's distance in a short record: it takes 1<<width/2 bytes.
+func racewidth(d uint64) byte {
+	width := byte(1)
+	if d >= 1<<8 {
+		width = 2
+	}
+	if d >= 1<<16 {
+		width = 3
+	}
+	return width
+}
+
 // last is where the address of the last record of a pc is.
 func (x *racedeltas) last(pc uint32) *uint64 {
-	h := uintptr(pc * 0x9E3779B1 >> (32 - raceLastBits))
-	return (*uint64)(unsafe.Pointer(uintptr(unsafe.Pointer(&x.lasts)) + h*8))
+	return (*uint64)(unsafe.Pointer(uintptr(unsafe.Pointer(&x.lasts)) + racelasts(pc)*8))
 }
+
+func racelasts(pc uint32) uintptr { return uintptr(pc * 0x9E3779B1 >> (32 - raceLastBits)) }
 
 // alloc is where the address of the last allocation of a size is.
 func (x *racedeltas) alloc(size uint64) *uint64 { return &x.allocs[size/8%raceAllocs] }
@@ -977,6 +1069,13 @@ const (
 	recCall     = 0x70 // | calls ended<<2 | width of the pc
 	recShort    = 0x80 // | 1<<6 for a write | base<<5 | bytes of the address - 1<<2 | width of the pc
 
+	// Before a short record.
+	recLike      = 0x09 // an access with the size and via of the last one of its pc
+	recLikeSize  = 0x0a // a size follows
+	recLikeVia   = 0x0b // size and via follow
+	recAllocLike = 0x0c // an allocation with the type and size of the last one of its pc
+	recAllocOf   = 0x0d // type and size follow
+
 	recSymbol = 0x40
 	recString = 0x41
 	recType   = 0x42
@@ -995,6 +1094,8 @@ const (
 	linkReturn
 	linkAtomic   = 2 // + 2 * kind, + 1 if 8 bytes
 	linkPlain    = 12
+	linkLike     = 28 // + 1 for a write
+	linkAlloc    = 30
 	raceMaxPlain = 15
 )
 
@@ -1073,11 +1174,10 @@ func (pb *raceproc) from(last *uint32, v uint32) {
 	*last = v
 }
 
-// addr writes the address of a record whose pc has just been written.
-func (pb *raceproc) addr(a uint64) {
-	last := pb.deltas.last(pb.deltas.pc)
+// addr writes the address of a record: last is where that of the last such record is.
+func (pb *raceproc) addr(last *uint64, a uint64) {
 	pb.svarint(int64(a - *last))
-	*last = a
+	*last, pb.deltas.base = a, a
 }
 
 func (pb *raceproc) pc(pc uint32) {
