@@ -208,6 +208,22 @@ func (p *tab) press(keys string) {
 	p.do(chromedp.KeyEvent(keys))
 }
 
+// click clicks an element as soon as a pointer finds it: what is in sight for the first
+// time gets its real height, by which what is below moves.
+func (p *tab) click(selector string) {
+	p.Helper()
+	p.check("at rest", fmt.Sprintf(`new Promise((resolve) => {
+		const e = document.querySelector(%q), y = () => e.getBoundingClientRect().y;
+		e.scrollIntoView({behavior: "instant", block: "center"});
+		const before = y();
+		requestAnimationFrame(() => requestAnimationFrame(() => {
+			const b = e.getBoundingClientRect();
+			resolve(y() === before && e.contains(document.elementFromPoint(b.x + b.width / 2, b.y + b.height / 2)));
+		}));
+	})`, selector))
+	p.do(chromedp.Click(selector))
+}
+
 // slash presses the key that goes to the filter. The browser's protocol would
 // type it there as well, which a real key does not.
 func (p *tab) slash() {
@@ -351,7 +367,7 @@ func TestKeys(t *testing.T) {
 	for _, key := range []string{"j", "k", "?", "o", "c", "y"} {
 		p.check("button", fmt.Sprintf(`(() => { const b = document.querySelector('button[data-key="%s"]'); return b.checkVisibility() && b.textContent.includes("%s"); })()`, key, key))
 	}
-	p.do(chromedp.Click(`nav.keys [data-key="j"]`))
+	p.click(`nav.keys [data-key="j"]`)
 	p.check("the button j", `location.hash === `+id(2))
 }
 
@@ -404,14 +420,7 @@ func TestCopy(t *testing.T) {
 	p.check("says so", `document.querySelector("article [data-key=c]").textContent === "Copied"`)
 	p.press("y")
 	p.check("link", `window.copied === location.href.split("#")[0] + "#r-`+r.Races[0].ID+`"`)
-	// A pointer finds the button when the page is at rest.
-	p.check("at rest", `(() => {
-		const button = document.querySelector("article .advice .copy button"), before = window.stood;
-		button.scrollIntoView({behavior: "instant", block: "center"});
-		window.stood = button.getBoundingClientRect().top;
-		return window.stood === before;
-	})()`)
-	p.do(chromedp.Click(`article .advice .copy button`))
+	p.click(`article .advice .copy button`)
 	p.check("suppression", `window.copied.startsWith("`+r.Races[0].ID+`  # ")`)
 	// Where there is no clipboard, the text is selected.
 	p.check("no clipboard", `navigator.clipboard.writeText = async () => { throw new Error("no"); }; true`)
@@ -425,9 +434,9 @@ func TestTarget(t *testing.T) {
 	p := open(t, write(t, r)+"#r-"+r.Races[6].ID, size(1180, 900))
 	p.check("target", `document.querySelector("article:target").id === "r-`+r.Races[6].ID+`"`,
 		`(() => { const top = document.querySelector("article:target").getBoundingClientRect().top; return top >= 0 && top < innerHeight / 2; })()`)
-	p.do(chromedp.Click(`.index tbody tr:nth-child(3) a`))
+	p.click(`.index tbody tr:nth-child(3) a`)
 	p.check("index", `document.querySelector("article:target").id === "r-`+r.Races[2].ID+`"`)
-	p.do(chromedp.Click(`article:target .advice a`))
+	p.click(`article:target .advice a`)
 	p.check("rule", `document.querySelector("details:target").open`)
 }
 
