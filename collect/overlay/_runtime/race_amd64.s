@@ -51,7 +51,7 @@
 	MOVQ	AX, SI; \
 	SHRQ	$3, SI; \
 	XORQ	DX, SI; \
-	ANDL	$(const_raceLines-1), SI; \
+	ANDL	raceproc_mask(BX), SI; \
 	SHLQ	$(8+const_raceEpochBits), DX; \
 	MOVL	(raceproc_epochs+kind*4)(BX), DI; \
 	SHLQ	$8, DI; \

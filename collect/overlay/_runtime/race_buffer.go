@@ -21,6 +21,8 @@ import (
 const (
 	raceFilter      = 4096  // entries of a P's filter, a power of two
 	raceLines       = 32768 // the same; what a goroutine uses between two synchronizations is to find room
+	raceFewLines    = 4096  // the same, where there are
+	raceOften       = 64    // releases or more while a buffer fills
 	raceLineShift   = 14    // of an address: what a line tells of it beside its place
 	raceEpochBits   = 17
 	raceLongest     = 512 // bytes of an access that is looked for in the lines
@@ -92,10 +94,14 @@ type raceproc struct {
 	// Then lines, which are smaller and so nearer, stand for accesses of up to
 	// raceLongest bytes, and filter for longer ones only.
 	epochs [2]uint32
+	mask   uint32  // of lines, how many are used, less 1: as few as stay in the cache where epochs are short
+	since  uint32  // the epoch of reads when the buffer was empty
 	sites  uintptr // which bits of an instruction's pc count: all or none
 	filter [raceFilter]raceseen
-	lines  [2][raceLines]uint64 // reads, writes: see seen
-	runs   [raceRuns]racerunning
+	// Reads, writes: see seen. A line's place and what it says tell its address whatever the
+	// mask was.
+	lines [2][raceLines]uint64
+	runs  [raceRuns]racerunning
 
 	known [raceKnown]uint32 // pcs that are defined, by their last bits
 
@@ -111,11 +117,11 @@ type raceproc struct {
 	records  uint64
 	begun    uint64 // of the records, how many came before the pack
 	cn       int32
-	busy     bool   // somebody encodes or sends: see racesave
-	spilling bool   // the buffer is being encoded
-	mark     uint64 // how far: racemark
-	few      [raceFew]uint64
-	expected int32 // where in the pack the last expected tag is, if nothing came since, or -1
+	busy     bool            // somebody encodes or sends: see racesave
+	spilling bool            // the buffer is being encoded
+	mark     uint64          // how far: racemark
+	few      [raceFew]uint64 // a short run, as the single accesses that are written
+	expected int32           // where in the pack the last expected tag is, if nothing came since, or -1
 	pack     [racePack]byte
 	deltas   racedeltas
 	pieces   racepieces
@@ -208,7 +214,7 @@ func racemakeproc(pp *p) *raceproc {
 			throw("hindsight: out of memory")
 		}
 		pb.stream = racestreams.Add(1)
-		pb.epochs = [2]uint32{2, 3}
+		pb.epochs, pb.since, pb.mask = [2]uint32{2, 3}, 2, raceLines-1
 		if raceall > 0 {
 			pb.sites = ^uintptr(0)
 		}
@@ -283,7 +289,7 @@ func (pb *raceproc) cover(kind, addr uintptr, bytes uint64) bool {
 
 //go:nosplit
 func (pb *raceproc) line(kind, addr uintptr) *uint64 {
-	i := (addr>>3 ^ addr>>raceLineShift) % raceLines
+	i := (addr>>3 ^ addr>>raceLineShift) & uintptr(pb.mask)
 	return (*uint64)(unsafe.Pointer(uintptr(unsafe.Pointer(&pb.lines)) + (kind*raceLines+i)*8))
 }
 
@@ -333,7 +339,7 @@ func (pb *raceproc) released() {
 func (pb *raceproc) forget() {
 	memclrNoHeapPointers(unsafe.Pointer(&pb.filter), unsafe.Sizeof(pb.filter))
 	memclrNoHeapPointers(unsafe.Pointer(&pb.lines), unsafe.Sizeof(pb.lines))
-	pb.epochs = [2]uint32{2, 3}
+	pb.epochs, pb.since = [2]uint32{2, 3}, 2
 }
 
 // begin makes room for a record of n words of rs's goroutine and says, where
@@ -623,6 +629,11 @@ func (pb *raceproc) spill(all bool) {
 	pb.n = 0
 	pb.mark = 0
 	pb.ver++
+	pb.mask = raceLines - 1
+	if pb.epochs[0]-pb.since >= 2*raceOften {
+		pb.mask = raceFewLines - 1
+	}
+	pb.since = pb.epochs[0]
 	if drop {
 		pb.tellleft()
 	}
@@ -792,8 +803,8 @@ func (pb *raceproc) asexpected() {
 	pb.pack[pb.expected]++
 }
 
-// shorts writes the short records from word i on, the first of which is
-// prepared, up to one that must be prepared, and returns where that is. Numbers
+// shorts writes the short records of words from i on, the first of which is
+// prepared, up to one that must be prepared, or end, and returns where that is. Numbers
 // are written as whole words of which the rest is overwritten.
 func (pb *raceproc) shorts(words *uint64, i, end int32) int32 {
 	x := &pb.deltas
