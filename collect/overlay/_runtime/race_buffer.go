@@ -187,10 +187,7 @@ var (
 //go:nosplit
 func raceproce() *raceproc {
 	pp := getg().m.p.ptr()
-	if pp == nil {
-		return nil
-	}
-	if pp.raceprocctx == 0 {
+	if pp == nil || pp.raceprocctx == 0 {
 		return racemakeproc(pp)
 	}
 	return (*raceproc)(unsafe.Pointer(pp.raceprocctx))
@@ -198,6 +195,9 @@ func raceproce() *raceproc {
 
 //go:nosplit
 func racemakeproc(pp *p) *raceproc {
+	if pp == nil {
+		return nil
+	}
 	systemstack(func() {
 		raceFreeL.lock()
 		pb := (*raceproc)(unsafe.Pointer(racefreeprocs))
@@ -256,35 +256,27 @@ func (pb *raceproc) see(kind, addr uintptr) {
 //go:nosplit
 func (pb *raceproc) covered(kind, addr, size uintptr) bool {
 	known := true
-	for size > 0 {
-		n := min(8-addr%8, size)
-		if !pb.cover(kind, addr, (1<<n-1)<<(addr%8)) {
-			known = false
+	for end := addr + size; addr < end; addr = addr&^7 + 8 {
+		bytes := uint64(0xff) << (addr % 8) & 0xff
+		if end-addr < 8-addr%8 {
+			bytes &= 1<<(end%8) - 1
 		}
-		addr += n
-		size -= n
+		l, key := pb.line(kind, addr), pb.linekey(kind, addr)
+		if x := *l ^ key; x < 1<<8 {
+			if x&bytes == bytes {
+				continue
+			}
+			key = *l
+		}
+		if kind == 0 {
+			if x := *pb.line(1, addr) ^ pb.linekey(1, addr); x < 1<<8 && x&bytes == bytes {
+				continue // written in this epoch
+			}
+		}
+		*l = key | bytes
+		known = false
 	}
 	return known
-}
-
-// cover is covered for the bytes of one line.
-//
-//go:nosplit
-func (pb *raceproc) cover(kind, addr uintptr, bytes uint64) bool {
-	l, key := pb.line(kind, addr), pb.linekey(kind, addr)
-	if x := *l ^ key; x < 1<<8 {
-		if x&bytes == bytes {
-			return true
-		}
-		key = *l
-	}
-	if kind == 0 {
-		if x := *pb.line(1, addr) ^ pb.linekey(1, addr); x < 1<<8 && x&bytes == bytes {
-			return true // written in this epoch
-		}
-	}
-	*l = key | bytes
-	return false
 }
 
 //go:nosplit
@@ -511,10 +503,12 @@ func (pb *raceproc) spill(all bool) {
 			pb.tellleft()
 		}
 		if w&shortBit != 0 {
-			if pb.prepare(w, pb.ext[i]) {
+			if j := pb.shorts(&pb.buf[0], i, pb.n, false); j > i {
+				i = j
+			} else if pb.prepare(w, pb.ext[i]) {
 				i++
 			} else {
-				i = pb.shorts(&pb.buf[0], i, pb.n)
+				i = pb.shorts(&pb.buf[0], i, pb.n, true)
 			}
 			continue
 		}
@@ -763,7 +757,7 @@ func (pb *raceproc) prepare(w uint64, ext uint32) bool {
 		}
 		for k := int32(0); k < int32(count); {
 			pb.room(raceRecordMax)
-			k = pb.shorts(&pb.few[0], k, int32(count))
+			k = pb.shorts(&pb.few[0], k, int32(count), true)
 		}
 		return true
 	}
@@ -803,10 +797,13 @@ func (pb *raceproc) asexpected() {
 	pb.pack[pb.expected]++
 }
 
-// shorts writes the short records of words from i on, the first of which is
-// prepared, up to one that must be prepared, or end, and returns where that is. Numbers
+// shorts writes the short records of words from i on, up to one that must be
+// prepared (the first may be), or end, and returns where that is. Numbers
 // are written as whole words of which the rest is overwritten.
-func (pb *raceproc) shorts(words *uint64, i, end int32) int32 {
+func (pb *raceproc) shorts(words *uint64, i, end int32, prepared bool) int32 {
+	if !prepared && !pb.inslice {
+		return i
+	}
 	x := &pb.deltas
 	start := uintptr(unsafe.Pointer(&pb.pack))
 	p, after, from := start+uintptr(pb.cn), x.after, i
@@ -855,7 +852,7 @@ loop:
 				}
 				tag = recCall | byte(value)<<2
 			default:
-				if kind >= shortReadData && i != from && !racepages.has((uintptr(a)-racedatastart)/8) {
+				if kind >= shortReadData && !prepared && !racepages.has((uintptr(a)-racedatastart)/8) {
 					break loop
 				}
 				v, base := racezigzag(a-*last), byte(1<<5)
@@ -867,7 +864,7 @@ loop:
 				*(*uint64)(unsafe.Pointer(p + 1)) = v
 			}
 			if kind != shortCut && uint32(expected>>37) != pc {
-				if pb.known[pc%raceKnown] != pc && i != from {
+				if pb.known[pc%raceKnown] != pc && !prepared {
 					if !racepcs.has(uintptr(pc)) {
 						break
 					}
@@ -883,6 +880,7 @@ loop:
 			p += 1 + n
 			*follow = link
 		}
+		prepared = false
 		after = racefollows(link)
 		x.pc = pc
 		if kind >= shortCall {

@@ -110,11 +110,13 @@ func racefreesymbols() {
 
 // symbol defines the return pc pc: the frames that it stands for, innermost first.
 func (pb *raceproc) symbol(pc uint32) {
-	k := &pb.known[pc%raceKnown]
-	if *k == pc {
-		return
+	if pb.known[pc%raceKnown] != pc {
+		pb.newsymbol(pc)
 	}
-	*k = pc
+}
+
+func (pb *raceproc) newsymbol(pc uint32) {
+	pb.known[pc%raceKnown] = pc
 	if !racepcs.has(uintptr(pc)) && racepcs.set(uintptr(pc)) {
 		pb.definesymbol(pc)
 	}
@@ -320,7 +322,13 @@ var (
 
 // global defines the variable at address a, if there is one.
 func (pb *raceproc) global(a uint64) {
-	if uintptr(a)-racedatastart < racedataend-racedatastart && racepages.set((uintptr(a)-racedatastart)/8) {
+	if uintptr(a)-racedatastart < racedataend-racedatastart {
+		pb.newglobal(a)
+	}
+}
+
+func (pb *raceproc) newglobal(a uint64) {
+	if racepages.set((uintptr(a) - racedatastart) / 8) {
 		pb.defineglobals(a)
 	}
 }
