@@ -40,11 +40,11 @@ func PackSize(packed []byte) (bytes, records, offset int) {
 }
 
 // unpack expands a pack: its sizes, and sequences of literals and a match. It returns
-// what could be expanded, in buf if that is large enough.
-func unpack(buf, packed []byte) ([]byte, error) {
-	size, _, n := PackSize(packed)
+// what could be expanded, in buf if that is large enough, and how many records that is.
+func unpack(buf, packed []byte) (records []byte, count int, err error) {
+	size, count, n := PackSize(packed)
 	if n == 0 {
-		return nil, errPack
+		return nil, 0, errPack
 	}
 	if cap(buf) < size {
 		buf = make([]byte, MaxPack)
@@ -71,7 +71,7 @@ func unpack(buf, packed []byte) ([]byte, error) {
 		in = in[1:]
 		literals := long(token >> 4)
 		if literals < 0 || literals > len(in) || literals > len(out)-d {
-			return out[:d], errPack
+			return out[:d], count, errPack
 		}
 		d += copy(out[d:], in[:literals])
 		in = in[literals:]
@@ -79,20 +79,20 @@ func unpack(buf, packed []byte) ([]byte, error) {
 			break // the last sequence has no match
 		}
 		if len(in) < 2 {
-			return out[:d], errPack
+			return out[:d], count, errPack
 		}
 		away := int(binary.LittleEndian.Uint16(in))
 		in = in[2:]
 		if away >= 1<<15 {
 			if len(in) == 0 {
-				return out[:d], errPack
+				return out[:d], count, errPack
 			}
 			away = away&(1<<15-1) | int(in[0])<<15
 			in = in[1:]
 		}
 		match := long(token&15) + 4
 		if away == 0 || away > d || match < 4 || match > len(out)-d {
-			return out[:d], errPack
+			return out[:d], count, errPack
 		}
 		// What has been copied repeats what it was copied from.
 		for from, end := d-away, d+match; d < end; {
@@ -100,9 +100,9 @@ func unpack(buf, packed []byte) ([]byte, error) {
 		}
 	}
 	if d < len(out) {
-		return out[:d], errPack
+		return out[:d], count, errPack
 	}
-	return out, nil
+	return out, count, nil
 }
 
 // Pieces puts the pieces of packs together, in whatever order they come.

@@ -150,7 +150,7 @@ func TestUnpack(t *testing.T) {
 		{"far", "\x0b\x01\x61abcdef\x06\x00\x00", "abcdefabcde"},
 		{"overlapping", "\x15\x01\x1fa\x01\x00\x01\x00", "aaaaaaaaaaaaaaaaaaaaa"},
 	} {
-		got, err := unpack(nil, []byte(test.packed))
+		got, _, err := unpack(nil, []byte(test.packed))
 		if err != nil || string(got) != test.want {
 			t.Errorf("%s: %q, %v", test.name, got, err)
 		}
@@ -172,7 +172,7 @@ func TestUnpack(t *testing.T) {
 		{"match too long", "\x07\x01\x31abc\x03\x00"},
 		{"match's length cut", "\x40\x01\x1fa\x01\x00"},
 	} {
-		if got, err := unpack(nil, []byte(test.packed)); err == nil {
+		if got, _, err := unpack(nil, []byte(test.packed)); err == nil {
 			t.Errorf("%s: %q", test.name, got)
 		}
 	}
@@ -187,12 +187,12 @@ func FuzzUnpack(f *testing.F) {
 	f.Add(literal(nil, 0))
 	buf := make([]byte, MaxPack)
 	f.Fuzz(func(t *testing.T, packed []byte) {
-		got, err := unpack(buf, packed)
+		got, _, err := unpack(buf, packed)
 		size, _, _ := PackSize(packed)
 		if len(got) > MaxPack || err == nil && len(got) != size {
 			t.Fatalf("%d bytes of %d, %v", len(got), size, err)
 		}
-		if again, _ := unpack(nil, literal(got, 0)); !slices.Equal(again, got) {
+		if again, _, _ := unpack(nil, literal(got, 0)); !slices.Equal(again, got) {
 			t.Fatalf("%d bytes come back as %d", len(got), len(again))
 		}
 		var d Decoder
@@ -204,4 +204,41 @@ func FuzzUnpack(f *testing.F) {
 			t.Fatalf("%d records", n)
 		}
 	})
+}
+
+// TestMoreRecords reads a pack that says it has fewer records than it has: who reads
+// has made room for so many.
+func TestMoreRecords(t *testing.T) {
+	var b []byte
+	e := NewPackEncoder(1, func(chunk []byte) { b = bytes.Clone(chunk) })
+	e.Write(&Record{Tag: TagSlice, Slice: Slice{G: 1, Number: 1}})
+	for i := range uint64(40) { // most of them as expected
+		e.Write(&Record{Tag: TagRead, Addr: 0xc000000000 + 8*i, PC: 1, Size: 1, Count: 1})
+	}
+	e.Flush(FlagEnded)
+	c, err := Parse(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pieces Pieces
+	c, _ = pieces.Add(c)
+	size, count, at := PackSize(c.Payload)
+	if count != 40 {
+		t.Fatalf("%d records", count)
+	}
+	packed := c.Payload[at:]
+	for _, says := range []int{40, 39, 20, 0} {
+		c.Payload = slices.Concat(binary.AppendUvarint(binary.AppendUvarint(nil, uint64(size)), uint64(says)), packed)
+		var d Decoder
+		var r Record
+		n := 0
+		for d.Open(c); d.Next(&r); {
+			if r.Tag == TagRead {
+				n++
+			}
+		}
+		if n != says || (d.Err() == nil) != (says == 40) {
+			t.Errorf("of a pack that says it has %d records there are %d, %v", says, n, d.Err())
+		}
+	}
 }

@@ -14,6 +14,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"math/bits"
 )
 
@@ -293,6 +294,7 @@ type Decoder struct {
 	unpacked  []byte
 	pos       int
 	expected  int // records that are still to come of a TagExpected
+	left      int // records that may still come, by what the pack says
 	deltas    deltas
 	err       error
 	malformed error // the pack is not whole
@@ -428,26 +430,26 @@ func (d *deltas) come(l link) (expected link) {
 func (d *deltas) slice() { d.depth, d.after = 0, 0 }
 
 // Reset makes d read the records of a chunk.
-func (d *Decoder) Reset(payload []byte) { d.reset(payload, chunkRoom) }
+func (d *Decoder) Reset(payload []byte) { d.reset(payload, math.MaxInt, chunkRoom) }
 
-func (d *Decoder) reset(records []byte, r room) {
-	d.b, d.pos, d.expected, d.err, d.malformed = records, 0, 0, nil, nil
+func (d *Decoder) reset(records []byte, count int, r room) {
+	d.b, d.pos, d.expected, d.left, d.err, d.malformed = records, 0, 0, count, nil, nil
 	d.deltas.reset(r)
 }
 
 // Open makes d read a whole chunk, as [Pieces.Add] returns it. Of a pack that
-// is malformed it reads what can be expanded. What records refer to is valid
-// until the next call.
+// is malformed it reads what can be expanded, and no more records than the pack says that it
+// has. What records refer to is valid until the next call.
 func (d *Decoder) Open(c Chunk) {
 	if c.Pieces == 0 {
 		d.Reset(c.Payload)
 		return
 	}
-	records, err := unpack(d.unpacked, c.Payload)
+	records, count, err := unpack(d.unpacked, c.Payload)
 	if cap(records) > cap(d.unpacked) {
 		d.unpacked = records
 	}
-	d.reset(records, packRoom)
+	d.reset(records, count, packRoom)
 	d.malformed = err
 }
 
@@ -842,7 +844,7 @@ func (d *Decoder) Next(r *Record) bool {
 	if d.expected > 0 {
 		d.expected--
 		d.next(r)
-		return d.err == nil
+		return d.counted()
 	}
 	if d.pos >= len(d.b) {
 		return false
@@ -990,6 +992,17 @@ func (d *Decoder) Next(r *Record) bool {
 	case tag == TagStatus, tag == TagLast:
 		r.Status = Status{d.uvarint(), d.uvarint(), d.uvarint(), d.uvarint(), d.uvarint(), d.uvarint(), d.uvarint()}
 	default:
+		d.fail()
+	}
+	if r.Tag < TagSymbol && r.Tag != TagSlice && r.Tag != TagCycle {
+		return d.counted()
+	}
+	return d.err == nil
+}
+
+// counted counts a record of what a goroutine did, and reports whether it is one.
+func (d *Decoder) counted() bool {
+	if d.left--; d.left < 0 {
 		d.fail()
 	}
 	return d.err == nil

@@ -202,7 +202,7 @@ func main() {
 			t.Fatal(err, err2)
 		}
 		pack := append(binary.AppendUvarint(binary.AppendUvarint(nil, uint64(len(in))), 0), out...)
-		if again, err := unpack(nil, pack); err != nil || !bytes.Equal(again, in) || len(pack) > maxPacked {
+		if again, _, err := unpack(nil, pack); err != nil || !bytes.Equal(again, in) || len(pack) > maxPacked {
 			t.Fatalf("%d bytes, compressed to %d: %d, %v", len(in), len(out), len(again), err)
 		}
 		plain, packed = plain+len(in), packed+len(out)
@@ -245,7 +245,7 @@ func chunksOf(t testing.TB) (chunks []Chunk) {
 // recordsOf returns the bytes of a chunk's records.
 func recordsOf(t testing.TB, c Chunk) []byte {
 	t.Helper()
-	records, err := unpack(nil, c.Payload)
+	records, _, err := unpack(nil, c.Payload)
 	if err != nil {
 		t.Fatalf("chunk %d of stream %d: %v", c.Seq, c.Stream, err)
 	}
