@@ -195,7 +195,13 @@ func damages(b []byte, every int, f func(name string, b []byte, tail bool)) {
 	}
 	packed := []byte(packed(string(b)))
 	for n := 100; n < len(packed); n += every {
-		f(fmt.Sprintf("gzip cut after %d of %d bytes", n, len(packed)), packed[:n], true)
+		// Behind the trace there is its checksum.
+		z, err := gzip.NewReader(bytes.NewReader(packed[:n]))
+		if err != nil {
+			panic(err)
+		}
+		left, _ := io.ReadAll(z)
+		f(fmt.Sprintf("gzip cut after %d of %d bytes", n, len(packed)), packed[:n], len(left) < len(b))
 	}
 	r := rand.New(rand.NewPCG(7, 11))
 	for _, flips := range []int{1, 1, 1, 3, 30, 300} {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
 	"os"
@@ -15,7 +14,7 @@ import (
 
 // dumpOf builds and runs a program of testdata, and returns what it prints and the
 // lines of hindsight dump of what it has recorded.
-func dumpOf(t *testing.T, program, record string) (printed, dump []string) {
+func dumpOf(t *testing.T, record, program string, args ...string) (printed, dump []string) {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("builds an instrumented program")
@@ -28,7 +27,7 @@ func dumpOf(t *testing.T, program, record string) (printed, dump []string) {
 	if code := run([]string{"build", "-o", bin, "./testdata/" + program}, nil, &stderr, &stderr); code != 0 {
 		t.Fatalf("build: %d\n%s", code, &stderr)
 	}
-	cmd := exec.Command(bin)
+	cmd := exec.Command(bin, args...)
 	cmd.Env = append(os.Environ(), "HINDSIGHT="+trace, "HINDSIGHT_RECORD="+record)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
@@ -39,16 +38,13 @@ func dumpOf(t *testing.T, program, record string) (printed, dump []string) {
 	if code := run([]string{"dump", trace}, nil, &dumped, &notes); code != 0 {
 		t.Fatalf("dump: %d\n%s", code, &notes)
 	}
-	for s := bufio.NewScanner(&dumped); s.Scan(); {
-		dump = append(dump, s.Text())
-	}
-	return strings.Split(strings.TrimSpace(string(out)), "\n"), dump
+	return strings.Split(strings.TrimSpace(string(out)), "\n"), strings.Split(dumped.String(), "\n")
 }
 
 // TestStacks compares the stack of each of a program's writes with what the program
 // says: a call that is made again from the same place is not told again.
 func TestStacks(t *testing.T) {
-	want, dump := dumpOf(t, "calls", "full")
+	want, dump := dumpOf(t, "full", "calls")
 	stack := regexp.MustCompile(`^\.stack (\d+) (.*)$`)
 	frame := regexp.MustCompile(`"([^"]*)" "[^"]*" (\d+)`)
 	write := regexp.MustCompile(`^g\d+ write main\.v\[\] (\d+) 1 @.* \^(\d+)$`)
@@ -83,29 +79,32 @@ func TestStacks(t *testing.T) {
 // one each byte that is read or written in a segment is recorded once there, but for
 // a read after a write.
 func TestRanges(t *testing.T) {
-	access := regexp.MustCompile(`^g1 (read|write) main\.v\[\] (\d+) (\d+) `)
+	access := regexp.MustCompile(`^g1 (read|write) main\.(v|far)\[\] (\d+) (\d+) `)
+	const size, places, apart = 48, 8, 4 << 10
 	counts := make(map[string]int)
 	for _, record := range []string{"full", "shared:0"} {
-		want, dump := dumpOf(t, "ranges", record)
-		var got [][2][]bool // of each segment, bytes read and written
-		begin := func() { got = append(got, [2][]bool{make([]bool, 48), make([]bool, 48)}) }
-		begin()
+		want, dump := dumpOf(t, record, "ranges", "400")
+		var got [][2][size + places]bool // of each segment, bytes read and written
+		got = append(got, [2][size + places]bool{})
 		for _, line := range dump {
 			if strings.HasPrefix(line, "g1 send ") {
-				begin()
+				got = append(got, [2][size + places]bool{})
 			}
 			m := access.FindStringSubmatch(line)
 			if m == nil {
 				continue
 			}
 			counts[record]++
-			var at, size, kind int
-			fmt.Sscan(m[2], &at)
-			fmt.Sscan(m[3], &size)
+			var at, n, kind int
+			fmt.Sscan(m[3], &at)
+			fmt.Sscan(m[4], &n)
 			if m[1] == "write" {
 				kind = 1
 			}
-			for i := range size {
+			if m[2] == "far" {
+				at = size + at/apart
+			}
+			for i := range n {
 				got[len(got)-1][kind][at+i] = true
 			}
 		}
@@ -113,13 +112,13 @@ func TestRanges(t *testing.T) {
 			t.Fatalf("%s: %d segments, want %d", record, len(got)-1, len(want))
 		}
 		for i, line := range want {
-			words := strings.Fields(line)[1:]
-			for k := range 48 {
-				read, written := words[2*k] == "true", words[2*k+1] == "true"
+			words := strings.Fields(line)
+			for k := range size + places {
+				read, first, written := strings.Contains(words[k], "r"), strings.Contains(words[k], "R"), strings.Contains(words[k], "w")
 				if got[i][1][k] != written {
 					t.Errorf("%s: segment %d, byte %d: written: %t, recorded: %t", record, i, k, written, got[i][1][k])
 				}
-				if got[i][0][k] && !read || read && !got[i][0][k] && !(record != "full" && written) {
+				if got[i][0][k] && !read || !got[i][0][k] && (first || read && record == "full") {
 					t.Errorf("%s: segment %d, byte %d: read: %t, recorded: %t, written: %t", record, i, k, read, got[i][0][k], written)
 				}
 			}

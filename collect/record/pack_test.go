@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/hindsight-go/hindsight/collect/record/recorded"
 )
 
 // packOf returns the chunks of one pack of writes.
@@ -180,7 +182,7 @@ func TestUnpack(t *testing.T) {
 
 // FuzzUnpack expands anything, to no more than it says, and what it says is bounded.
 func FuzzUnpack(f *testing.F) {
-	for _, c := range chunksOf(f) {
+	for _, c := range chunksOf(f, recorded.Lostupdate()) {
 		f.Add(c.Payload)
 	}
 	f.Add([]byte("\x15\x15\x1fa\x01\x00\x01\x00"))

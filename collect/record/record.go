@@ -591,6 +591,7 @@ func (d *Decoder) Skim(r *Record) (others uint64, ok bool) {
 			n := d.uvarint()
 			if n > MaxChunk {
 				d.fail()
+				return others, false
 			}
 			d.skip(int(n))
 		case tag >= TagRead && tag < TagRead+8:

@@ -3,10 +3,13 @@ package record
 import (
 	"bytes"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"slices"
 	"testing"
+
+	"github.com/hindsight-go/hindsight/collect/record/recorded"
 )
 
 // samples has every kind of record, at the limits.
@@ -203,7 +206,7 @@ func TestMalformed(t *testing.T) {
 
 // FuzzDecoder decodes anything: no panic, an end, and no more than there is.
 func FuzzDecoder(f *testing.F) {
-	for _, c := range chunksOf(f) {
+	for _, c := range chunksOf(f, recorded.Lostupdate()) {
 		f.Add(recordsOf(f, c))
 	}
 	for i := range samples {
@@ -214,10 +217,23 @@ func FuzzDecoder(f *testing.F) {
 	f.Add([]byte{TagSymbol, 1, 64})
 	f.Add([]byte{0, 0xff, 7})
 	f.Add([]byte{TagExpected + 15, TagReturn})
+	f.Add([]byte{TagStack, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x3f}) // more calls than there can be
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		Parse(payload)
 		var d Decoder
 		var r Record
+		d.reset(payload, math.MaxInt, packRoom)
+		for d.Next(&r) {
+		}
+		d.reset(payload, math.MaxInt, packRoom)
+		for last := -1; ; last = d.Pos() {
+			if _, ok := d.Skim(&r); !ok {
+				break
+			}
+			if d.Pos() <= last {
+				t.Fatalf("skims from %d to %d", last, d.Pos())
+			}
+		}
 		last, more := 0, 0
 		for d.Reset(payload); d.Next(&r); last = d.Pos() {
 			if more++; d.Pos() > last {

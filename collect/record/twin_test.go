@@ -212,10 +212,9 @@ func main() {
 	}
 }
 
-// chunksOf returns the whole chunks of a program's recording.
-func chunksOf(t testing.TB) (chunks []Chunk) {
+// chunksOf returns the whole chunks of a recording.
+func chunksOf(t testing.TB, b []byte) (chunks []Chunk) {
 	t.Helper()
-	b := recorded.Lostupdate()
 	var pieces Pieces
 	for at := 0; ; {
 		i := bytes.Index(b[at:], []byte{'H', 'S', Version})
@@ -254,9 +253,22 @@ func recordsOf(t testing.TB, c Chunk) []byte {
 
 // TestTwin encodes what the recorder wrote once more: the same bytes.
 func TestTwin(t *testing.T) {
-	encoders := make(map[uint32]*Encoder)
 	tags := make(map[byte]int)
-	for _, c := range chunksOf(t) {
+	twin(t, chunksOf(t, recorded.Lostupdate()), tags)
+	twin(t, chunksOf(t, recorded.Ranges()), tags)
+	for _, tag := range []byte{TagSlice, TagStack, TagGo, TagEnd, TagAlloc, TagSync, TagRead, TagWrite, TagAtomic,
+		TagSymbol, TagString, TagType, TagField, TagVar, TagFact, TagLast} {
+		if tags[tag] == 0 {
+			t.Errorf("no record %#x in the recording", tag)
+		}
+	}
+}
+
+// twin encodes the records of chunks once more, and counts them by tag.
+func twin(t *testing.T, chunks []Chunk, tags map[byte]int) {
+	t.Helper()
+	encoders := make(map[uint32]*Encoder)
+	for _, c := range chunks {
 		if c.Pieces == 0 {
 			t.Fatalf("chunk %d of stream %d is not packed", c.Seq, c.Stream)
 		}
@@ -304,12 +316,6 @@ func TestTwin(t *testing.T) {
 		e.Flush(c.Flags &^ FlagPacked)
 		if len(again) != 1 || again[0].Seq != c.Seq || again[0].Flags != c.Flags || !bytes.Equal(recordsOf(t, again[0]), records) {
 			t.Fatalf("chunk %d of stream %d:\n%x\nagain %d chunks:\n%+v", c.Seq, c.Stream, records, len(again), again)
-		}
-	}
-	for _, tag := range []byte{TagSlice, TagStack, TagGo, TagEnd, TagAlloc, TagSync, TagRead, TagWrite, TagAtomic,
-		TagSymbol, TagString, TagType, TagField, TagVar, TagFact, TagLast} {
-		if tags[tag] == 0 {
-			t.Errorf("no record %#x in the recording", tag)
 		}
 	}
 }

@@ -214,6 +214,7 @@ func (p *tab) click(selector string) {
 	p.Helper()
 	p.check("at rest", fmt.Sprintf(`new Promise((resolve) => {
 		const e = document.querySelector(%q), y = () => e.getBoundingClientRect().y;
+		if (!e) return resolve(false);
 		e.scrollIntoView({behavior: "instant", block: "center"});
 		const before = y();
 		requestAnimationFrame(() => requestAnimationFrame(() => {

@@ -51,7 +51,12 @@ const (
 
 	// raceRecordMax bounds the bytes of one encoded record other than a definition.
 	raceRecordMax = 64
+
+	raceMarkSlice = 1 << 31 // see racemark
 )
+
+// A line's place and what it says tell its address only if there are enough places.
+const _ = uint(raceFewLines - 1<<(raceLineShift-3))
 
 // raceproc is a P's part of the recorder. It belongs to whoever runs on the P,
 // between getting it and leaving the hook; to forEachP's function; or to anyone
@@ -747,7 +752,7 @@ func (pb *raceproc) prepare(w uint64, ext uint32) bool {
 	}
 	stride, count := uint64(ext>>16), uint64(ext&0xffff)
 	if kind&2 != 0 {
-		for b := a; b < a+stride*count; b += 8 {
+		for b := a &^ 7; b < a+stride*count; b += 8 {
 			pb.global(b)
 		}
 	}
@@ -755,10 +760,8 @@ func (pb *raceproc) prepare(w uint64, ext uint32) bool {
 		for k := range count {
 			pb.few[k] = w&^shortRun + k*stride
 		}
-		for k := int32(0); k < int32(count); {
-			pb.room(raceRecordMax)
-			k = pb.shorts(&pb.few[0], k, int32(count), true)
-		}
+		pb.room(3 * raceRecordMax) // for all: none is written unless all are
+		pb.shorts(&pb.few[0], 0, int32(count), true)
 		return true
 	}
 	pb.room(raceRecordMax)
@@ -1207,9 +1210,12 @@ func (pb *raceproc) rescue() {
 	}
 	pb.send()
 	if pb.spilling && !racefrozen.Load() {
-		pb.cn = int32(pb.mark >> 8 & (1<<24 - 1))
+		pb.cn = int32(pb.mark & (raceMarkSlice - 1) >> 8)
 		if pb.cn > 0 {
 			pb.pack[pb.cn-1] = byte(pb.mark)
+		}
+		if pb.inslice && pb.mark&raceMarkSlice == 0 {
+			pb.part-- // what has been taken back began a further one
 		}
 		pb.finish(0)
 	}
@@ -1217,10 +1223,14 @@ func (pb *raceproc) rescue() {
 }
 
 // racemark is, as one word so that it is never half said, how many words of the
-// buffer are encoded, n, how many bytes of the pack they have become, and the last of
-// these, which may still be counted up.
+// buffer are encoded, n, how many bytes of the pack they have become, the last of
+// these, which may still be counted up, and whether the pack has a slice record.
 func (pb *raceproc) racemark(n int32) uint64 {
-	return uint64(n)<<32 | uint64(pb.cn)<<8 | uint64(pb.pack[max(pb.cn-1, 0)])
+	mark := uint64(n)<<32 | uint64(pb.cn)<<8 | uint64(pb.pack[max(pb.cn-1, 0)])
+	if pb.inslice {
+		mark |= raceMarkSlice
+	}
+	return mark
 }
 
 // finish completes the pack, compresses it and hands over its pieces.

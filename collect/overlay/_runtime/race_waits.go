@@ -165,9 +165,7 @@ func (rs *racestate) pushparked(gp *g, runtime bool) uintptr {
 		if rs.depth == rs.size {
 			rs.grow()
 		}
-		f := rs.frame(rs.depth)
-		f.pc, f.off = racepc(pcs[i]), raceLent
-		rs.depth++
+		rs.push(racepc(pcs[i]), raceLent)
 	}
 	return pcs[own]
 }

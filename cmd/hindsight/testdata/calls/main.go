@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-const most = 3000
+const most = 1000
 
 var (
 	v   [most]byte
@@ -23,7 +23,7 @@ var (
 func main() {
 	for n < most {
 		outer(4)
-		leaf()
+		deep(rng.IntN(80))
 	}
 	os.Stdout.WriteString(out.String())
 }
@@ -75,6 +75,15 @@ func between(depth int) {
 	default:
 		caught(depth)
 		leaf()
+	}
+}
+
+//go:noinline
+func deep(more int) {
+	perhaps(more == 0)
+	if more > 0 {
+		deep(more - 1)
+		perhaps(true)
 	}
 }
 
