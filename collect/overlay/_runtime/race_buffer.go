@@ -1021,7 +1021,7 @@ func (pb *raceproc) shortaddr(write byte, pc uint32, expected, a, last uint64) {
 	pb.cn += int32(1 + n)
 }
 
-// racewidth is the width of a pc's distance in a short record: it takes 1<<width/2 bytes.
+// racewidth is the width of a pc's distance in a short record: it takes 1<<(width-1) bytes.
 func racewidth(d uint64) byte {
 	width := byte(1)
 	if d >= 1<<8 {
