@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -17,22 +16,7 @@ import (
 // TestDeath analyzes what is left of programs that die, or do what recorders
 // are bad at. TestUnnoticed, TestWindows and TestSlow have further cases.
 func TestDeath(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds an instrumented program")
-	}
-	if runtime.GOOS != "linux" {
-		t.Skip("programs record on linux")
-	}
-	dir := t.TempDir()
-	build := func(t *testing.T, name string) string {
-		bin := filepath.Join(dir, name)
-		var stderr bytes.Buffer
-		if code := run([]string{"build", "-o", bin, "./testdata/" + name}, nil, &stderr, &stderr); code != 0 {
-			t.Fatalf("build: %d\n%s", code, &stderr)
-		}
-		return bin
-	}
-	bin := build(t, "death")
+	bin := instrumented(t, "death")
 	tests := []struct {
 		name, command string
 		status        int
@@ -44,7 +28,7 @@ func TestDeath(t *testing.T) {
 		{"annotated", bin + " annotated", 0, "", exitFound},
 	}
 	if _, err := exec.LookPath("gcc"); err == nil {
-		bin := build(t, "threads")
+		bin := instrumented(t, "threads")
 		tests = append(tests, tests[1])
 		last := &tests[len(tests)-1]
 		last.name, last.command, last.want = "C", bin, exitClean

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -86,6 +87,23 @@ func call(stdin string, args ...string) (status int, stdout, stderr string) {
 	var out, errs bytes.Buffer
 	status = run(args, strings.NewReader(stdin), &out, &errs)
 	return status, out.String(), errs.String()
+}
+
+// instrumented builds a program of testdata, where programs can record.
+func instrumented(t *testing.T, program string, flags ...string) (bin string) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("builds an instrumented program")
+	}
+	if runtime.GOOS != "linux" {
+		t.Skip("programs record on linux")
+	}
+	bin = filepath.Join(t.TempDir(), program)
+	var stderr bytes.Buffer
+	if code := run(slices.Concat([]string{"build", "-o", bin}, flags, []string{"./testdata/" + program}), nil, &stderr, &stderr); code != 0 {
+		t.Fatalf("build: %d\n%s", code, &stderr)
+	}
+	return bin
 }
 
 // files writes files, "name: content", into a new directory and goes there.

@@ -7,26 +7,15 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
 	"testing"
 )
 
-// dumpOf builds and runs a program of testdata, and returns what it prints and the
-// lines of hindsight dump of what it has recorded.
-func dumpOf(t *testing.T, record, program string, args ...string) (printed, dump []string) {
+// dumpOf runs a program, and returns what it prints and the lines of hindsight dump of
+// what it has recorded.
+func dumpOf(t *testing.T, record, bin string, args ...string) (printed, dump []string) {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("builds an instrumented program")
-	}
-	if runtime.GOOS != "linux" {
-		t.Skip("programs record on linux")
-	}
-	bin, trace := filepath.Join(t.TempDir(), "program"), filepath.Join(t.TempDir(), "trace")
-	var stderr bytes.Buffer
-	if code := run([]string{"build", "-o", bin, "./testdata/" + program}, nil, &stderr, &stderr); code != 0 {
-		t.Fatalf("build: %d\n%s", code, &stderr)
-	}
+	trace := filepath.Join(t.TempDir(), "trace")
 	cmd := exec.Command(bin, args...)
 	cmd.Env = append(os.Environ(), "HINDSIGHT="+trace, "HINDSIGHT_RECORD="+record)
 	cmd.Stderr = os.Stderr
@@ -44,7 +33,7 @@ func dumpOf(t *testing.T, record, program string, args ...string) (printed, dump
 // TestStacks compares the stack of each of a program's writes with what the program
 // says: a call that is made again from the same place is not told again.
 func TestStacks(t *testing.T) {
-	want, dump := dumpOf(t, "full", "calls")
+	want, dump := dumpOf(t, "full", instrumented(t, "calls"))
 	stack := regexp.MustCompile(`^\.stack (\d+) (.*)$`)
 	frame := regexp.MustCompile(`"([^"]*)" "[^"]*" (\d+)`)
 	write := regexp.MustCompile(`^g\d+ write main\.v\[\] (\d+) 1 @.* \^(\d+)$`)
@@ -81,9 +70,10 @@ func TestStacks(t *testing.T) {
 func TestRanges(t *testing.T) {
 	access := regexp.MustCompile(`^g1 (read|write) main\.(v|far)\[\] (\d+) (\d+) `)
 	const size, places, apart = 48, 8, 4 << 10
+	bin := instrumented(t, "ranges")
 	counts := make(map[string]int)
 	for _, record := range []string{"full", "shared:0"} {
-		want, dump := dumpOf(t, record, "ranges", "400")
+		want, dump := dumpOf(t, record, bin, "400")
 		var got [][2][size + places]bool // of each segment, bytes read and written
 		got = append(got, [2][size + places]bool{})
 		for _, line := range dump {

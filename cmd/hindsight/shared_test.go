@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"testing"
 
 	"github.com/hindsight-go/hindsight/analyze/finding"
@@ -15,12 +14,6 @@ import (
 // A long recording knows each racy location, a short or full one each pair of
 // lines: the same program, with "long" set to begin at once.
 func TestShared(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds an instrumented program")
-	}
-	if runtime.GOOS != "linux" {
-		t.Skip("programs record on linux")
-	}
 	tests := []struct {
 		mode, env string
 		races     int
@@ -33,11 +26,7 @@ func TestShared(t *testing.T) {
 	}
 	bins := make(map[string]string)
 	for _, mode := range []string{"shared", "full"} {
-		bins[mode] = filepath.Join(t.TempDir(), mode)
-		var stderr bytes.Buffer
-		if code := run([]string{"build", "--record", mode, "-o", bins[mode], "./testdata/shared"}, nil, &stderr, &stderr); code != 0 {
-			t.Fatalf("build: %d\n%s", code, &stderr)
-		}
+		bins[mode] = instrumented(t, "shared", "--record", mode)
 	}
 	for _, test := range tests {
 		trace := filepath.Join(t.TempDir(), "trace")

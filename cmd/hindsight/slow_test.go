@@ -21,7 +21,7 @@ import (
 // TestSlow has programs record into what takes the recording slowly, or not at
 // all: they run on, in bounded memory, and end.
 func TestSlow(t *testing.T) {
-	bin := buildWindows(t)
+	bin := instrumented(t, "windows")
 	fifo := func(t *testing.T) string {
 		name := filepath.Join(t.TempDir(), "fifo")
 		if err := syscall.Mkfifo(name, 0o600); err != nil {

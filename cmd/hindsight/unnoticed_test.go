@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,20 +18,10 @@ import (
 // be the same, however it ends, and whatever it leaves must be a recording in
 // which its race is found.
 func TestUnnoticed(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds an instrumented program")
-	}
-	if runtime.GOOS != "linux" {
-		t.Skip("programs record on linux")
-	}
-	dir := t.TempDir()
-	plain, recorded := filepath.Join(dir, "plain"), filepath.Join(dir, "recorded")
+	recorded := instrumented(t, "unnoticed")
+	plain := filepath.Join(t.TempDir(), "plain")
 	if out, err := exec.Command("go", "build", "-o", plain, "./testdata/unnoticed").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
-	}
-	var stderr bytes.Buffer
-	if code := run([]string{"build", "-o", recorded, "./testdata/unnoticed"}, nil, &stderr, &stderr); code != 0 {
-		t.Fatalf("build: %d\n%s", code, &stderr)
 	}
 	for _, name := range []string{
 		"return", "exit", "direct", "panic", "fault", "goexit", "recover", "deadlock", "asleep", "mapwrites",

@@ -16,22 +16,6 @@ import (
 	"github.com/hindsight-go/hindsight/analyze/finding"
 )
 
-// buildWindows builds the program whose cases these tests run.
-func buildWindows(t *testing.T) string {
-	if testing.Short() {
-		t.Skip("builds an instrumented program")
-	}
-	if runtime.GOOS != "linux" {
-		t.Skip("programs record on linux")
-	}
-	bin := filepath.Join(t.TempDir(), "windows")
-	var stderr bytes.Buffer
-	if code := run([]string{"build", "-o", bin, "./testdata/windows"}, nil, &stderr, &stderr); code != 0 {
-		t.Fatalf("build: %d\n%s", code, &stderr)
-	}
-	return bin
-}
-
 // TestTraceLimit keeps the newest part of a trace, with run.
 func TestTraceLimit(t *testing.T) {
 	if testing.Short() || runtime.GOOS != "linux" {
@@ -64,7 +48,7 @@ func TestTraceLimit(t *testing.T) {
 
 // TestWindows records parts of runs.
 func TestWindows(t *testing.T) {
-	bin := buildWindows(t)
+	bin := instrumented(t, "windows")
 	// do runs a case and returns what it printed.
 	do := func(t *testing.T, dir, name string, env ...string) string {
 		t.Helper()
