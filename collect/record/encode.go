@@ -329,12 +329,7 @@ func (e *Encoder) like(r *Record, kind int, of uint64) bool {
 	p := x.like(r.PC)
 	was := *p
 	*p = l
-	write := byte(kind-linkLike) & 1
-	last, before := x.lastVia(r.PC, r.Via, write), x.base
-	if kind == linkAlloc {
-		last, write = x.alloc(r.Size), 0
-		before = *last
-	}
+	last, before := x.lastLike(kind, r.PC, l)
 	far := int64(r.Addr - before)
 	expected, written := e.come(makeLink(r.PC, kind, far), far == int64(int32(far)) && l == was)
 	if !written {
@@ -354,7 +349,7 @@ func (e *Encoder) like(r *Record, kind int, of uint64) bool {
 			e.uvarint(r.Size)
 			e.svarint(int64(int32(r.Via - x.pc)))
 		}
-		e.shortAddr(write, r.PC, expected, r.Addr, *last)
+		e.shortAddr(byte(kind&1), r.PC, expected, r.Addr, *last) // linkLike and linkAlloc are even
 	}
 	x.pc, x.base, *last = r.PC, r.Addr, r.Addr
 	return true

@@ -354,13 +354,17 @@ func (d *deltas) expected() link { return d.follow[d.after%(1<<followBits)] }
 // last is where the address of the last record of a pc is.
 func (d *deltas) last(pc uint32) *uint64 { return &d.lasts[d.place(pc)] }
 
-// lastVia is last for an access by way of a function, 0 if there is none: what that
-// reads and what it writes lie apart.
-func (d *deltas) lastVia(pc, via uint32, write byte) *uint64 {
-	if via != 0 {
-		pc += uint32(write)
+// lastLike is last for a record of kind linkLike, + 1 for a write, or linkAlloc. The value
+// of its link counts from before. What a via reads and what it writes lie apart.
+func (d *deltas) lastLike(kind int, pc uint32, l like) (last *uint64, before uint64) {
+	if kind == linkAlloc {
+		last = d.alloc(l.size())
+		return last, *last
 	}
-	return d.last(pc)
+	if l.of() != 0 {
+		pc += uint32(kind - linkLike)
+	}
+	return d.last(pc), d.base
 }
 
 func (d *deltas) like(pc uint32) *like { return &d.likes[d.place(pc)] }
@@ -688,9 +692,16 @@ var likeNumbers = [...]int{0, 1, 2, 0, 2}
 // like decodes a short record that tag makes another of.
 func (d *Decoder) like(r *Record, tag byte) {
 	x := &d.deltas
-	var numbers [2]uint64
-	for i := range likeNumbers[tag-TagLike] {
-		numbers[i] = d.uvarint()
+	var size, of uint64
+	switch tag {
+	case TagLikeSize:
+		size = d.uvarint()
+	case TagLikeVia:
+		size = d.uvarint()
+		of = uint64(x.pc + uint32(d.svarint()))
+	case TagAllocOf:
+		of = d.uvarint()
+		size = d.uvarint()
 	}
 	short := d.byte()
 	if short < TagShort {
@@ -701,27 +712,17 @@ func (d *Decoder) like(r *Record, tag byte) {
 	pc := d.shortPC(short)
 	p := x.like(pc)
 	l, ok := *p, true
-	write := short >> 6 & 1
-	kind := linkLike + int(write)
 	switch tag {
 	case TagLikeSize:
-		l, ok = makeLike(numbers[0], uint64(l.of()))
-	case TagLikeVia:
-		via := uint32(numbers[1]>>1) ^ -uint32(numbers[1]&1)
-		l, ok = makeLike(numbers[0], uint64(x.pc+via))
-	case TagAllocOf:
-		l, ok = makeLike(numbers[1], numbers[0])
+		l, ok = makeLike(size, uint64(l.of()))
+	case TagLikeVia, TagAllocOf:
+		l, ok = makeLike(size, of)
 	}
-	var last *uint64
+	kind := linkLike + int(short>>6&1)
 	if tag >= TagAllocLike {
-		kind, last = linkAlloc, x.alloc(l.size())
-	} else {
-		last = x.lastVia(pc, l.of(), write)
+		kind = linkAlloc
 	}
-	before := x.base
-	if tag >= TagAllocLike {
-		before = *last
-	}
+	last, before := x.lastLike(kind, pc, l)
 	if short>>5&1 != 0 {
 		far += *last
 	} else {
@@ -804,14 +805,10 @@ func (d *Decoder) next(r *Record) {
 	switch {
 	case kind <= linkWrite:
 		d.access(r, a, x.pc, byte(kind-linkRead))
-	case kind == linkAlloc:
-		p := x.like(x.pc)
-		last = x.alloc(p.size())
-		a = *last + uint64(l.value())
-		d.sized(r, kind, a, x.pc, *p)
 	case kind >= linkLike:
 		p := x.like(x.pc)
-		last = x.lastVia(x.pc, p.of(), byte(kind-linkLike))
+		last, a = x.lastLike(kind, x.pc, *p)
+		a += uint64(l.value())
 		d.sized(r, kind, a, x.pc, *p)
 	default:
 		next := x.num(0, a)

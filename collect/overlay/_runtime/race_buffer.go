@@ -192,7 +192,10 @@ var (
 //go:nosplit
 func raceproce() *raceproc {
 	pp := getg().m.p.ptr()
-	if pp == nil || pp.raceprocctx == 0 {
+	if pp == nil {
+		return nil
+	}
+	if pp.raceprocctx == 0 {
 		return racemakeproc(pp)
 	}
 	return (*raceproc)(unsafe.Pointer(pp.raceprocctx))
@@ -200,9 +203,6 @@ func raceproce() *raceproc {
 
 //go:nosplit
 func racemakeproc(pp *p) *raceproc {
-	if pp == nil {
-		return nil
-	}
 	systemstack(func() {
 		raceFreeL.lock()
 		pb := (*raceproc)(unsafe.Pointer(racefreeprocs))
@@ -959,8 +959,7 @@ func (pb *raceproc) like(kind, a uint64, pc uint32, size, of uint64) bool {
 		return false
 	}
 	x := &pb.deltas
-	h := racelasts(pc)
-	p := (*uint64)(unsafe.Pointer(uintptr(unsafe.Pointer(&x.likes)) + h*8))
+	p := x.like(pc)
 	was, now := *p, size<<32|of
 	*p = now
 	last, before := x.last(pc), x.base
@@ -1036,6 +1035,11 @@ func racewidth(d uint64) byte {
 // last is where the address of the last record of a pc is.
 func (x *racedeltas) last(pc uint32) *uint64 {
 	return (*uint64)(unsafe.Pointer(uintptr(unsafe.Pointer(&x.lasts)) + racelasts(pc)*8))
+}
+
+// like is where that is in which such records of a pc are alike.
+func (x *racedeltas) like(pc uint32) *uint64 {
+	return (*uint64)(unsafe.Pointer(uintptr(unsafe.Pointer(&x.likes)) + racelasts(pc)*8))
 }
 
 func racelasts(pc uint32) uintptr { return uintptr(pc * 0x9E3779B1 >> (32 - raceLastBits)) }
