@@ -51,8 +51,6 @@ const (
 
 	// raceRecordMax bounds the bytes of one encoded record other than a definition.
 	raceRecordMax = 64
-
-	raceMarkSlice = 1 << 31 // see racemark
 )
 
 // A line's place and what it says tell its address only if there are enough places.
@@ -124,7 +122,9 @@ type raceproc struct {
 	cn       int32
 	busy     bool            // somebody encodes or sends: see racesave
 	spilling bool            // the buffer is being encoded
-	mark     uint64          // how far: racemark
+	marks    [2]racemark     // how far
+	marked   uint32          // which of them holds
+	defining [2]racedefining // what is being defined, and in it
 	few      [raceFew]uint64 // a short run, as the single accesses that are written
 	expected int32           // where in the pack the last expected tag is, if nothing came since, or -1
 	pack     [racePack]byte
@@ -132,6 +132,22 @@ type raceproc struct {
 	pieces   racepieces
 
 	next uintptr // *raceproc, all of them, see raceprocs
+}
+
+// racemark is what the encoder goes back to if it was interrupted for good: see rescue.
+type racemark struct {
+	n       int32  // words of the buffer that are encoded
+	cn      int32  // bytes of the pack that they have become
+	part    uint32 // as in raceproc, with the rest
+	records uint64
+	inslice bool
+	last    byte // of the pack, if it may still be counted up, else 0
+}
+
+// racedefining is a bit that says that something is defined, which is not yet whole.
+type racedefining struct {
+	bits uintptr // *racebits, or 0
+	i    uintptr
 }
 
 // raceleft are changes of the stack that have not been written: low calls stay,
@@ -496,8 +512,8 @@ func (pb *raceproc) spill(all bool) {
 	}
 	drop, dropped := racedrop && raceslow(), uint64(0)
 	pb.spilling = true
-	for i := int32(pb.mark >> 32); i < pb.n; {
-		pb.mark = pb.racemark(i)
+	for i := pb.marks[pb.marked&1].n; i < pb.n; {
+		pb.mark(i)
 		w := pb.buf[i]
 		if drop {
 			if words, accesses := pb.leaveout(i); words > 0 {
@@ -623,10 +639,10 @@ func (pb *raceproc) spill(all bool) {
 		}
 		pb.records++
 	}
-	pb.mark = pb.racemark(pb.n)
+	pb.mark(pb.n)
 	pb.spilling = false
 	pb.n = 0
-	pb.mark = 0
+	pb.mark(0)
 	pb.ver++
 	pb.mask = raceLines - 1
 	if pb.epochs[0]-pb.since >= 2*raceOften {
@@ -703,7 +719,6 @@ func (pb *raceproc) tellleft() {
 	if !l.any {
 		return
 	}
-	l.any = false
 	for i := uint32(0); i < max(l.n, 1); i++ {
 		if l.n > 0 {
 			pb.symbol(l.pcs[i])
@@ -712,6 +727,8 @@ func (pb *raceproc) tellleft() {
 		pb.stack(uint64(l.low+i), uint64(min(l.n, 1)), l.pcs[i])
 		pb.records++
 	}
+	pb.mark(pb.marks[pb.marked&1].n)
+	l.any = false
 }
 
 // stack writes a change of the stack in the long form: low calls stay, n, at
@@ -1214,27 +1231,53 @@ func (pb *raceproc) rescue() {
 	}
 	pb.send()
 	if pb.spilling && !racefrozen.Load() {
-		pb.cn = int32(pb.mark & (raceMarkSlice - 1) >> 8)
-		if pb.cn > 0 {
-			pb.pack[pb.cn-1] = byte(pb.mark)
+		m := &pb.marks[pb.marked&1]
+		pb.cn, pb.part, pb.records, pb.inslice = m.cn, m.part, m.records, m.inslice
+		if m.last != 0 {
+			pb.pack[pb.cn-1] = m.last
 		}
-		if pb.inslice && pb.mark&raceMarkSlice == 0 {
-			pb.part-- // what has been taken back began a further one
+		for i := range pb.defining {
+			if d := &pb.defining[i]; d.bits != 0 {
+				(*racebits)(unsafe.Pointer(d.bits)).clear(d.i)
+				d.bits = 0
+			}
 		}
+		clear(pb.known[:])
 		pb.finish(0)
 	}
 	pb.spill(true)
 }
 
-// racemark is, as one word so that it is never half said, how many words of the
-// buffer are encoded, n, how many bytes of the pack they have become, the last of
-// these, which may still be counted up, and whether the pack has a slice record.
-func (pb *raceproc) racemark(n int32) uint64 {
-	mark := uint64(n)<<32 | uint64(pb.cn)<<8 | uint64(pb.pack[max(pb.cn-1, 0)])
-	if pb.inslice {
-		mark |= raceMarkSlice
+// mark notes that n words of the buffer are encoded. No mark is ever half written:
+// the one that does not hold is, and then holds.
+func (pb *raceproc) mark(n int32) {
+	next := pb.marked&1 ^ 1
+	m := &pb.marks[next]
+	m.n, m.cn, m.part, m.records, m.inslice, m.last = n, pb.cn, pb.part, pb.records, pb.inslice, 0
+	if pb.expected >= 0 && pb.expected == pb.cn-1 {
+		m.last = pb.pack[pb.expected]
 	}
-	return mark
+	pb.marked = next
+}
+
+// define reports whether what bit i of bits stands for is to be defined now. level is 0,
+// or 1 in the course of such a definition.
+func (pb *raceproc) define(level int, bits *racebits, i uintptr) bool {
+	d := &pb.defining[level&1]
+	d.i = i
+	d.bits = uintptr(unsafe.Pointer(bits))
+	if bits.set(i) {
+		return true
+	}
+	d.bits = 0
+	return false
+}
+
+// defined follows when the definition has been written. It stays, whatever becomes of
+// the record that it is for.
+func (pb *raceproc) defined(level int) {
+	pb.mark(pb.marks[pb.marked&1].n)
+	pb.defining[level&1].bits = 0
 }
 
 // finish completes the pack, compresses it and hands over its pieces.
@@ -1252,10 +1295,10 @@ func (pb *raceproc) finish(flags byte) {
 
 // empty empties the pack, which has been copied to its pieces.
 func (pb *raceproc) empty() {
-	pb.mark &^= 1<<32 - 1
 	pb.cn, pb.expected = 0, -1
 	pb.begun = pb.records
 	pb.inslice = false
+	pb.mark(pb.marks[pb.marked&1].n)
 	memclrNoHeapPointers(unsafe.Pointer(&pb.deltas), unsafe.Sizeof(pb.deltas))
 	pb.pieces.state = racePiecesSending
 }

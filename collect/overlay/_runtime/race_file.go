@@ -205,6 +205,8 @@ func racefacts() {
 func (pb *raceproc) fact(key, value string) {
 	n := int32(min(len(value), 800))
 	pb.defroom(n + int32(len(key)) + 16)
+	pb.mark(0)
+	pb.spilling = true // see rescue: it is whole or not there
 	pb.byte(recFact)
 	pb.uvarint(uint64(len(key)))
 	pb.bytes(unsafe.Pointer(unsafe.StringData(key)), int32(len(key)))
@@ -212,6 +214,7 @@ func (pb *raceproc) fact(key, value string) {
 	if n > 0 {
 		pb.bytes(unsafe.Pointer(unsafe.StringData(value)), n)
 	}
+	pb.spilling = false
 }
 
 func (pb *raceproc) factint(key string, v int64) {
@@ -248,6 +251,8 @@ var racemeta []byte
 // racestatus writes the counters: what has been lost so far, and how much there is.
 func (pb *raceproc) status(tag byte, reason uint64) {
 	pb.defroom(raceRecordMax)
+	pb.mark(0)
+	pb.spilling = true // as in fact
 	pb.byte(tag)
 	pb.uvarint(reason)
 	var records, foreign uint64
@@ -263,6 +268,7 @@ func (pb *raceproc) status(tag byte, reason uint64) {
 	pb.uvarint(raceLostSync.Load())
 	pb.uvarint(foreign)
 	pb.uvarint(uint64(nanotime()))
+	pb.spilling = false
 }
 
 // racereader is the reader.

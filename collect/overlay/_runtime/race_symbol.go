@@ -56,6 +56,12 @@ func (b *racebits) set(i uintptr) bool {
 	return true
 }
 
+func (b *racebits) clear(i uintptr) {
+	if i < b.n {
+		atomic.And8((*uint8)(unsafe.Pointer(b.p+i/8)), ^(uint8(1) << (i % 8)))
+	}
+}
+
 //go:nosplit
 func (b *racebits) has(i uintptr) bool {
 	return i < b.n && *(*uint8)(unsafe.Pointer(b.p + i/8))&(1<<(i%8)) != 0
@@ -117,8 +123,9 @@ func (pb *raceproc) symbol(pc uint32) {
 
 func (pb *raceproc) newsymbol(pc uint32) {
 	pb.known[pc%raceKnown] = pc
-	if !racepcs.has(uintptr(pc)) && racepcs.set(uintptr(pc)) {
+	if !racepcs.has(uintptr(pc)) && pb.define(0, &racepcs, uintptr(pc)) {
 		pb.definesymbol(pc)
+		pb.defined(0)
 	}
 }
 
@@ -145,7 +152,7 @@ func (pb *raceproc) definesymbol(pc uint32) {
 		}
 		inner = inner && racealloc(name)
 		if !inner && raceruntime.has(uintptr(pc)) {
-			atomic.And8((*uint8)(unsafe.Pointer(raceruntime.p+uintptr(pc)/8)), ^(uint8(1) << (pc % 8)))
+			raceruntime.clear(uintptr(pc))
 		}
 		frames[n] = frame{pb.name(0, name), pb.name(1, file), uint64(max(line, 0))}
 		n++
@@ -217,7 +224,7 @@ func (pb *raceproc) name(table byte, s string) uint64 {
 	if i >= uintptr(len(tab)) {
 		return 0
 	}
-	if seen.set(i) {
+	if pb.define(1, seen, i) {
 		n := int32(min(len(s), 900))
 		pb.defroom(n + 16)
 		pb.byte(recString)
@@ -225,6 +232,7 @@ func (pb *raceproc) name(table byte, s string) uint64 {
 		pb.uvarint(uint64(i))
 		pb.uvarint(uint64(n))
 		pb.bytes(unsafe.Pointer(unsafe.StringData(s)), n)
+		pb.defined(1)
 	}
 	return uint64(i)
 }
@@ -236,7 +244,7 @@ func (pb *raceproc) typedef(typ uintptr) uint64 {
 		return 0
 	}
 	id := (typ - md.types) / goarch.PtrSize
-	if racetypes.set(id) {
+	if pb.define(0, &racetypes, id) {
 		t := (*_type)(unsafe.Pointer(typ))
 		s := toRType(t).string()
 		n := int32(min(len(s), 900))
@@ -249,6 +257,7 @@ func (pb *raceproc) typedef(typ uintptr) uint64 {
 		var path racepath
 		left := 64
 		pb.fields(uint64(id), t, 0, &path, 0, &left)
+		pb.defined(0)
 	}
 	return uint64(id)
 }
@@ -328,8 +337,9 @@ func (pb *raceproc) global(a uint64) {
 }
 
 func (pb *raceproc) newglobal(a uint64) {
-	if racepages.set((uintptr(a) - racedatastart) / 8) {
+	if pb.define(0, &racepages, (uintptr(a)-racedatastart)/8) {
 		pb.defineglobals(a)
+		pb.defined(0)
 	}
 }
 
@@ -343,7 +353,7 @@ func (pb *raceproc) defineglobals(a uint64) {
 		}
 		v := &racevartab[i]
 		b = v.addr + racevardelta + max(v.size, 1)
-		if !racevars.set(uintptr(i)) || uint64(v.nameoff)+uint64(v.nameln) > uint64(len(racevarnames)) {
+		if uint64(v.nameoff)+uint64(v.nameln) > uint64(len(racevarnames)) || !pb.define(1, &racevars, uintptr(i)) {
 			continue
 		}
 		n := int32(min(v.nameln, 900))
@@ -355,6 +365,7 @@ func (pb *raceproc) defineglobals(a uint64) {
 		if n > 0 {
 			pb.bytes(unsafe.Pointer(&racevarnames[v.nameoff]), n)
 		}
+		pb.defined(1)
 	}
 }
 
