@@ -8,7 +8,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/hindsight-go/hindsight/analyze/finding"
 )
@@ -65,5 +67,36 @@ func TestDeath(t *testing.T) {
 				t.Errorf("coverage: %+v", r.Coverage)
 			}
 		})
+	}
+}
+
+// TestDeathAnywhere ends a program that records as fast as it can, wherever it is, again
+// and again: nothing that was recorded may be lost.
+func TestDeathAnywhere(t *testing.T) {
+	bin := instrumented(t, "death")
+	trace := filepath.Join(t.TempDir(), "x.trace")
+	for i := range 16 {
+		sig := []syscall.Signal{syscall.SIGTERM, syscall.SIGSEGV}[i%2]
+		cmd := exec.Command(bin, "busy")
+		cmd.Env = append(os.Environ(), "HINDSIGHT="+trace, "GOMAXPROCS=16")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for size := int64(0); size < int64(1+i)<<18; time.Sleep(time.Millisecond) {
+			if info, err := os.Stat(trace); err == nil {
+				size = info.Size()
+			}
+		}
+		cmd.Process.Signal(sig)
+		if err := cmd.Wait(); err == nil {
+			t.Fatalf("%v: it goes on", sig)
+		}
+		var out bytes.Buffer
+		if code := run([]string{"analyze", "--predict=off", trace}, nil, &out, &out); code != exitClean {
+			t.Fatalf("%v: exit %d\n%s", sig, code, &out)
+		}
+		if err := os.Remove(trace); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

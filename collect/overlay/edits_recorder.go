@@ -21,6 +21,11 @@ func init() {
 			Old: "s.timer.reset(nanotime()+ns, 0)",
 			New: "if !raceownstrace() { s.timer.reset(nanotime()+ns, 0) }",
 		},
+		Edit{
+			Name: "recording of deaths", File: "runtime/trace.go",
+			Old: "	lock(&trace.lock)\n\n	if trace.reader.Load() != nil {",
+			New: "	racemayread(); lock(&trace.lock)\n\n	if trace.reader.Load() != nil {",
+		},
 		// Tracing must not crash a program whose assembly leaves something else
 		// than a frame in the frame pointer, which it may as long as nobody traces.
 		Edit{

@@ -120,7 +120,8 @@ type raceproc struct {
 	records  uint64
 	begun    uint64 // of the records, how many came before the pack
 	cn       int32
-	busy     bool            // somebody encodes or sends: see racesave
+	busy     atomic.Bool     // somebody encodes or sends: see claim
+	hand     uintptr         // *racepending that is being handed to the tracer, or 0
 	spilling bool            // the buffer is being encoded
 	marks    [2]racemark     // how far
 	marked   uint32          // which of them holds
@@ -380,8 +381,8 @@ func (pb *raceproc) begin(gp *g, rs *racestate, n int32) {
 //
 //go:nosplit
 func (pb *raceproc) enter(gp *g, rs *racestate) {
-	for racedying.Load() != 0 {
-		osyield() // see racesave: the process is about to end
+	if racedying.Load() != 0 {
+		racewaitforend() // see racesave
 	}
 	if rs.window != racewindows {
 		raceadopt(gp, rs)
@@ -506,7 +507,7 @@ func (pb *raceproc) spill(all bool) {
 		pb.ver++
 		return
 	}
-	pb.busy = true
+	pb.claim()
 	if pb.records-pb.begun >= racePackRecords {
 		pb.finish(0)
 	}
@@ -666,7 +667,31 @@ func (pb *raceproc) spill(all bool) {
 		}
 		pb.cur, pb.gid = 0, 0
 	}
-	pb.busy = false
+	pb.busy.Store(false)
+}
+
+// claim is called before encoding and sending, after which busy is to be what claim
+// returns. Once the process dies, who has not begun yet waits for the end here: what
+// the P has belongs to racesave then, which waits for who has.
+func (pb *raceproc) claim() (was bool) {
+	if was = pb.busy.Load(); was {
+		return true
+	}
+	pb.busy.Store(true)
+	if racedying.Load() != 0 && !raceraw {
+		pb.busy.Store(false)
+		racewaitforend()
+	}
+	return false
+}
+
+// racewaitforend does not return: the process is about to die.
+//
+//go:nosplit
+func racewaitforend() {
+	for {
+		osyield()
+	}
 }
 
 // leaveout leaves out the record at word i if it is of accesses or a change of
@@ -1282,12 +1307,11 @@ func (pb *raceproc) defined(level int) {
 
 // finish completes the pack, compresses it and hands over its pieces.
 func (pb *raceproc) finish(flags byte) {
-	was := pb.busy
-	pb.busy = true
+	was := pb.claim()
 	pb.compress(flags)
 	pb.empty()
 	pb.send()
-	pb.busy = was
+	pb.busy.Store(was)
 	if !raceraw && raceslow() {
 		racehold()
 	}
@@ -1393,27 +1417,29 @@ func racekeep(p unsafe.Pointer, n int32) {
 // racelogpending writes the kept chunks. On the system stack of a goroutine
 // that racelog accepts.
 func racelogpending() {
+	pb := raceproce()
+	was := pb.claim()
 	l := &racependings
-	for {
+	for ok := true; ok; {
 		l.lock.lock()
 		c := (*racepending)(unsafe.Pointer(l.head))
 		if c != nil {
+			pb.hand = uintptr(unsafe.Pointer(c))
 			l.head = c.next
 		}
 		l.lock.unlock()
 		if c == nil {
-			return
+			break
 		}
-		ok := racelog(unsafe.Pointer(&c.data), c.n)
+		ok = racelog(unsafe.Pointer(&c.data), c.n)
 		l.lock.lock()
 		if ok {
 			c.next, l.free = l.free, uintptr(unsafe.Pointer(c))
 		} else {
 			c.next, l.head = l.head, uintptr(unsafe.Pointer(c))
 		}
+		pb.hand = 0
 		l.lock.unlock()
-		if !ok {
-			return
-		}
 	}
+	pb.busy.Store(was)
 }

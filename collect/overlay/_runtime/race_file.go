@@ -271,6 +271,14 @@ func (pb *raceproc) status(tag byte, reason uint64) {
 	pb.spilling = false
 }
 
+// racemayread is called before the reader takes a buffer from the tracer (an edit of
+// trace.go): once the process dies, those that it has not taken are racesave's.
+func racemayread() {
+	if racedying.Load() != 0 {
+		racewaitforend()
+	}
+}
+
 // racereader is the reader.
 func racereader() {
 	raceforget()
@@ -498,17 +506,17 @@ func racedie(reason uint64) {
 func racesave(reason uint64) {
 	// Other threads may still run the program. Their next record finds the
 	// goroutine unknown, and enter holds them; those in a hook get the time to
-	// leave it.
+	// leave it, and who encodes or sends to be done: claim lets nobody else begin.
 	for q := raceprocs.Load(); q != 0; {
 		o := (*raceproc)(unsafe.Pointer(q))
 		o.cur = 0
 		q = o.next
 	}
 	usleep(1000)
-	for q, naps := raceprocs.Load(), 500; q != 0; {
+	for q, naps := raceprocs.Load(), 10000; q != 0; {
 		o := (*raceproc)(unsafe.Pointer(q))
 		pp := (*p)(unsafe.Pointer(o.pp))
-		for ; o.busy && naps > 0 && (pp == nil || pp.m.ptr() != getg().m); naps-- {
+		for ; o.busy.Load() && naps > 0 && (pp == nil || pp.m.ptr() != getg().m); naps-- {
 			usleep(100) // not interrupted for good, but on another thread
 		}
 		q = o.next
@@ -524,21 +532,31 @@ func racesave(reason uint64) {
 	var mask sigset
 	sigsave(&mask)
 	racelargefiles()
-	if buf := trace.reading; buf != nil {
-		racedump(buf)
+	// The keeper may still move strings to the full buffers.
+	strings := [len(trace.stringTab)]*traceBuf{}
+	for i := range strings {
+		strings[i] = trace.stringTab[i].buf
 	}
+	racedump(trace.reading)
 	for i := range trace.full {
 		for buf := trace.full[i].head; buf != nil; buf = buf.link {
 			racedump(buf)
 		}
 	}
-	for i := range trace.stringTab {
-		racedump(trace.stringTab[i].buf)
+	for _, buf := range strings {
+		racedump(buf)
 	}
 	for q := racependings.head; q != 0; {
 		c := (*racepending)(unsafe.Pointer(q))
 		racedumpchunk(unsafe.Pointer(&c.data), c.n)
 		q = c.next
+	}
+	for q := raceprocs.Load(); q != 0; {
+		o := (*raceproc)(unsafe.Pointer(q))
+		if c := (*racepending)(unsafe.Pointer(o.hand)); c != nil {
+			racedumpchunk(unsafe.Pointer(&c.data), c.n)
+		}
+		q = o.next
 	}
 	raceraw = true
 	for q := raceprocs.Load(); q != 0; {
@@ -549,10 +567,9 @@ func racesave(reason uint64) {
 	if racewindows == 0 {
 		racewaits()
 	}
-	if q := raceprocs.Load(); q != 0 {
-		o := (*raceproc)(unsafe.Pointer(q))
-		o.status(recLast, reason)
-		o.finish(raceLast)
+	if pb := raceownproc(); pb != nil {
+		pb.status(recLast, reason)
+		pb.finish(raceLast)
 	}
 	closefd(racefd)
 	msigrestore(mask)

@@ -28,6 +28,7 @@ var cases = map[string]func(){
 		race()
 		annotated()
 	},
+	"busy": busy,
 }
 
 // race writes to x without order.
@@ -61,4 +62,28 @@ func threads() {
 		}()
 	}
 	wg.Wait()
+}
+
+// busy never ends, and records as much as it can: no access is like another, and
+// some are in the order that a mutex gives them.
+func busy() {
+	var mu sync.Mutex
+	turns := 0
+	for i := range uint32(8) {
+		go func() {
+			own := make([]byte, 1<<22)
+			for r := i + 1; ; {
+				r ^= r << 13
+				r ^= r >> 17
+				r ^= r << 5
+				own[r%uint32(len(own))]++
+				if r%1024 == 0 {
+					mu.Lock()
+					turns++
+					mu.Unlock()
+				}
+			}
+		}()
+	}
+	select {}
 }
