@@ -6,8 +6,16 @@ func init() {
 	Edits = append(Edits, editsIO...)
 }
 
-// editsSync: misuse of WaitGroup under its own rule, and Pool by object.
+// editsSync: misuse of WaitGroup under its own rule, and Pool by object. A Mutex's atomic
+// operation and what is told of it are one hook.
 var editsSync = []Edit{
+	{Name: "Mutex", File: "internal/sync/mutex.go",
+		Old: "if atomic.CompareAndSwapInt32(&m.state, 0, mutexLocked) {\n\t\tif race.Enabled {",
+		New: "if raceLock(&m.state) {\n\t\tif !race.Enabled {"},
+	{Name: "Mutex", File: "internal/sync/mutex.go",
+		Old: "\t\trace.Release(unsafe.Pointer(m))\n\t}\n\n\t// Fast path: drop lock bit.\n\tnew := atomic.AddInt32(&m.state, -mutexLocked)",
+		New: "\t}\n\n\n\t// Fast path: drop lock bit.\n\tnew := raceUnlock(&m.state)"},
+
 	{Name: "WaitGroup", File: "sync/waitgroup.go",
 		Old: "if delta < 0 {\n\t\t\t// Synchronize",
 		New: "if race.WaitGroupAdd(unsafe.Pointer(wg), delta); false {\n\t\t\t// Synchronize"},

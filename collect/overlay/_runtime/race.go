@@ -47,6 +47,8 @@ const (
 	rawEnd
 	rawMalloc
 	rawHigh
+	rawLock   // a Mutex's: a successful compare-and-swap, then an acquire
+	rawUnlock // a release, then an atomic addition
 
 	rawVia = 16 // added to rawRead and rawWrite: the access has a via pc
 )

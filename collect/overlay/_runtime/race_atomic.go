@@ -105,6 +105,81 @@ func raceatomic64(addr *uint64, op int, a, b uint64, pc uintptr) (uint64, bool) 
 	return r, ok
 }
 
+// racelock is Mutex.Lock's attempt on a free mutex, raceunlock the first step of Unlock,
+// at pc: the atomic operation and the acquire or release beside it, which have the same
+// address and so the same counter, are one record.
+//
+//go:nosplit
+//go:noinline
+func racelock(state *uint32, pc uintptr) bool {
+	gp := getg()
+	pb := racebeginmutex(gp, state, pc, getcallerfp())
+	if pb == nil {
+		return atomic.Cas(state, 0, 1)
+	}
+	c := racecounter(raceSpaceAddr, uintptr(unsafe.Pointer(state)))
+	v := lockcounter(c)
+	if !atomic.Cas(state, 0, 1) {
+		raceatomicput(gp, pb, uintptr(unsafe.Pointer(state)), 4, raceAtomicCASFail, c, v, pc)
+		return false
+	}
+	pb.putmutex(rawLock, state, c, v, pc)
+	return true
+}
+
+//go:nosplit
+//go:noinline
+func raceunlock(state *uint32, pc uintptr) uint32 {
+	pb := racebeginmutex(getg(), state, pc, getcallerfp())
+	if pb == nil {
+		return atomic.Xadd(state, -1)
+	}
+	c := racecounter(raceSpaceAddr, uintptr(unsafe.Pointer(state)))
+	v := lockcounter(c)
+	r := atomic.Xadd(state, -1)
+	pb.putmutex(rawUnlock, state, c, v, pc)
+	return r
+}
+
+// racebeginmutex makes room for the record. It returns nil if none is to be made.
+//
+//go:nosplit
+func racebeginmutex(gp *g, state *uint32, pc, fp uintptr) *raceproc {
+	if gp.racectx == 0 || gp.raceignore != 0 {
+		return nil
+	}
+	pb := raceproce()
+	if pb == nil {
+		return nil
+	}
+	_ = *(*uint8)(unsafe.Pointer(state)) // a fault must not find the counter locked
+	rs := (*racestate)(unsafe.Pointer(gp.racectx))
+	rs.lend(gp, pc, fp)
+	pb.begin(gp, rs, 3)
+	return pb
+}
+
+// putmutex records it, with two numbers, and lets go of the counter.
+//
+//go:nosplit
+func (pb *raceproc) putmutex(kind uint64, state *uint32, c *atomic.Uint64, v uint64, pc uintptr) {
+	c.Store(v + 4)
+	pb.put3(kind<<rawKindShift|uint64(uintptr(unsafe.Pointer(state)))&rawAddrMask, uint64(racepc(pc))<<32, v>>1)
+	pb.released()
+}
+
+//go:linkname race_sync_lock internal/sync.raceLock
+//go:nosplit
+func race_sync_lock(state *int32) bool {
+	return racelock((*uint32)(unsafe.Pointer(state)), sys.GetCallerPC())
+}
+
+//go:linkname race_sync_unlock internal/sync.raceUnlock
+//go:nosplit
+func race_sync_unlock(state *int32) int32 {
+	return int32(raceunlock((*uint32)(unsafe.Pointer(state)), sys.GetCallerPC()))
+}
+
 // racecovered reports whether addr is a counter of the coverage tool, whose
 // operations are not the program's and order nothing.
 //

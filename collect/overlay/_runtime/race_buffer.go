@@ -581,13 +581,21 @@ func (pb *raceproc) spill(all bool) {
 			pb.symbol(pc)
 			pb.global(a)
 			pb.room(raceRecordMax)
-			tag := op<<1 | size>>3
-			if !pb.operation(linkAtomic+uint64(tag), a, pc, pb.buf[i+2]) {
-				pb.byte(recAtomic | tag)
-				pb.pc(pc)
-				pb.addr(pb.deltas.last(pc), a)
-				pb.num(raceSpaceAddr, a, pb.buf[i+2])
+			pb.atomic(op, size, a, pc, pb.buf[i+2])
+			i += 3
+		case rawLock, rawUnlock:
+			pc, num := uint32(pb.buf[i+1]>>32), pb.buf[i+2]
+			pb.symbol(pc)
+			pb.global(a)
+			pb.room(2 * raceRecordMax)
+			if kind == rawLock {
+				pb.atomic(raceAtomicRMW, 4, a, pc, num)
+				pb.plain(raceOpAcquire, a, pc, num+1)
+			} else {
+				pb.plain(raceOpRelease, a, pc, num)
+				pb.atomic(raceAtomicRMW, 4, a, pc, num+1)
 			}
+			pb.records++
 			i += 3
 		case rawSync:
 			pc := uint32(pb.buf[i+1] >> 32)
@@ -595,8 +603,7 @@ func (pb *raceproc) spill(all bool) {
 			pb.global(a)
 			pb.room(raceRecordMax)
 			op, space, slot, n := byte(pb.buf[i+1]>>8), byte(pb.buf[i+1]), pb.buf[i+2]>>32, pb.buf[i+2]&(1<<32-1)
-			switch {
-			case op > raceMaxPlain || space != 0 || slot != 0 || n != 0:
+			if op > raceMaxPlain || space != 0 || slot != 0 || n != 0 {
 				pb.byte(recSync)
 				pb.byte(op)
 				pb.byte(space)
@@ -609,11 +616,8 @@ func (pb *raceproc) spill(all bool) {
 				} else {
 					pb.num(space, a, pb.buf[i+3])
 				}
-			case !pb.operation(linkPlain+uint64(op), a, pc, pb.buf[i+3]):
-				pb.byte(recPlain | op)
-				pb.pc(pc)
-				pb.addr(pb.deltas.last(pc), a)
-				pb.num(space, a, pb.buf[i+3])
+			} else {
+				pb.plain(op, a, pc, pb.buf[i+3])
 			}
 			i += 4
 		case rawGo:
@@ -939,6 +943,26 @@ loop:
 	x.after = after
 	pb.cn = int32(p - start)
 	return i
+}
+
+// atomic and plain encode operations on addresses. There is room.
+func (pb *raceproc) atomic(op, size byte, a uint64, pc uint32, num uint64) {
+	tag := op<<1 | size>>3
+	if !pb.operation(linkAtomic+uint64(tag), a, pc, num) {
+		pb.byte(recAtomic | tag)
+		pb.pc(pc)
+		pb.addr(pb.deltas.last(pc), a)
+		pb.num(raceSpaceAddr, a, num)
+	}
+}
+
+func (pb *raceproc) plain(op byte, a uint64, pc uint32, num uint64) {
+	if !pb.operation(linkPlain+uint64(op), a, pc, num) {
+		pb.byte(recPlain | op)
+		pb.pc(pc)
+		pb.addr(pb.deltas.last(pc), a)
+		pb.num(raceSpaceAddr, a, num)
+	}
 }
 
 // operation writes an operation of a kind that may be expected, if it is.

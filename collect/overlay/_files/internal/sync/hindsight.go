@@ -41,6 +41,14 @@ const (
 //go:linkname raceMap
 func raceMap(what uint8, obj uintptr)
 
+// Mutex.Lock's and Unlock's atomic operation, and what they tell of it.
+//
+//go:linkname raceLock
+func raceLock(state *int32) bool
+
+//go:linkname raceUnlock
+func raceUnlock(state *int32) int32
+
 // raceMutex is the Mutex of a trie's node: part of the map, not of the program's order.
 type raceMutex struct{ mu Mutex }
 
