@@ -123,6 +123,7 @@ type raceproc struct {
 	busy     atomic.Bool     // somebody encodes or sends: see claim
 	hand     uintptr         // *racepending that is being handed to the tracer, or 0
 	spilling bool            // the buffer is being encoded
+	word     int32           // of the buffer, where what is being encoded begins
 	marks    [2]racemark     // how far
 	marked   uint32          // which of them holds
 	defining [2]racedefining // what is being defined, and in it
@@ -514,7 +515,10 @@ func (pb *raceproc) spill(all bool) {
 	drop, dropped := racedrop && raceslow(), uint64(0)
 	pb.spilling = true
 	for i := pb.marks[pb.marked&1].n; i < pb.n; {
-		pb.mark(i)
+		pb.word = i
+		if drop {
+			pb.mark(i)
+		}
 		w := pb.buf[i]
 		if drop {
 			if words, accesses := pb.leaveout(i); words > 0 {
@@ -538,23 +542,29 @@ func (pb *raceproc) spill(all bool) {
 		kind := w >> rawKindShift
 		switch kind {
 		case rawSwitch:
+			pb.mark(i)
 			pb.gid, pb.slice, pb.part = a, uint32(pb.buf[i+1]), 0
 			pb.startslice(pb.buf[i+2])
 			i += 3
+			pb.mark(i)
 			continue
 		case rawCycle:
 			// It belongs to the P: it must not make a further part of the
 			// last slice, which would be of a later cycle than the slices of
 			// that goroutine that may follow on other Ps.
+			pb.mark(i)
 			pb.cycle = uint32(a)
 			pb.defroom(raceRecordMax)
 			pb.byte(recCycle)
 			pb.uvarint(a)
 			i++
+			pb.mark(i)
 			continue
 		case rawHigh:
+			pb.mark(i)
 			pb.told[a>>32] = a & (1<<32 - 1)
 			i++
+			pb.mark(i)
 			continue
 		case rawStack:
 			pc := uint32(pb.buf[i+1])
@@ -646,7 +656,7 @@ func (pb *raceproc) spill(all bool) {
 	}
 	pb.mark(pb.n)
 	pb.spilling = false
-	pb.n = 0
+	pb.n, pb.word = 0, 0
 	pb.mark(0)
 	pb.ver++
 	pb.mask = raceLines - 1
@@ -756,7 +766,7 @@ func (pb *raceproc) tellleft() {
 		pb.stack(uint64(l.low+i), uint64(min(l.n, 1)), l.pcs[i])
 		pb.records++
 	}
-	pb.mark(pb.marks[pb.marked&1].n)
+	pb.mark(pb.word)
 	l.any = false
 }
 
@@ -1297,8 +1307,10 @@ func (pb *raceproc) rescue() {
 	pb.spill(true)
 }
 
-// mark notes that n words of the buffer are encoded. No mark is ever half written:
-// the one that does not hold is, and then holds.
+// mark notes that n words of the buffer are encoded. What is encoded since can be encoded
+// again, from there and into another pack, as long as nothing else is changed by it:
+// around what does change something, and at each definition, there is a mark. No mark
+// is ever half written: the one that does not hold is, and then holds.
 func (pb *raceproc) mark(n int32) {
 	next := pb.marked&1 ^ 1
 	m := &pb.marks[next]
@@ -1325,7 +1337,7 @@ func (pb *raceproc) define(level int, bits *racebits, i uintptr) bool {
 // defined follows when the definition has been written. It stays, whatever becomes of
 // the record that it is for.
 func (pb *raceproc) defined(level int) {
-	pb.mark(pb.marks[pb.marked&1].n)
+	pb.mark(pb.word)
 	pb.defining[level&1].bits = 0
 }
 
@@ -1346,7 +1358,7 @@ func (pb *raceproc) empty() {
 	pb.cn, pb.expected = 0, -1
 	pb.begun = pb.records
 	pb.inslice = false
-	pb.mark(pb.marks[pb.marked&1].n)
+	pb.mark(pb.word)
 	memclrNoHeapPointers(unsafe.Pointer(&pb.deltas), unsafe.Sizeof(pb.deltas))
 	pb.pieces.state = racePiecesSending
 }
