@@ -1291,7 +1291,7 @@ func (pb *raceproc) rescue() {
 	pb.send()
 	if pb.spilling && !racefrozen.Load() {
 		m := &pb.marks[pb.marked&1]
-		pb.cn, pb.part, pb.records, pb.inslice = m.cn, m.part, m.records, m.inslice
+		pb.word, pb.cn, pb.part, pb.records, pb.inslice = m.n, m.cn, m.part, m.records, m.inslice
 		if m.last != 0 {
 			pb.pack[pb.cn-1] = m.last
 		}
