@@ -63,6 +63,37 @@ func TestStacks(t *testing.T) {
 	}
 }
 
+// TestUntold is of functions that do not tell of their calls, as package sync's: an access
+// in one is shown with who called it.
+func TestUntold(t *testing.T) {
+	files(t, map[string]string{"go.mod": "module example.com/m\n\ngo 1.25\n", "main.go": `package main
+
+import "sync"
+
+type guarded struct{ mu sync.RWMutex }
+
+func use(g *guarded) {
+	g.mu.RLock()
+	g.mu.RUnlock()
+}
+
+func main() {
+	g := new(guarded)
+	done := make(chan bool)
+	go func() {
+		use(g)
+		done <- true
+	}()
+	*g = guarded{}
+	<-done
+}
+`})
+	status, _, stderr := call("", "run", "--predict=off", ".")
+	if want := regexp.MustCompile(`sync\.\(\*RWMutex\)\.RLock\(\)\n.*\n +main\.use\(\)\n.*main\.go:8 `); status != exitFound || !want.MatchString(stderr) {
+		t.Errorf("exit %d\n%s", status, stderr)
+	}
+}
+
 // TestRanges compares what is recorded of a program's accesses to bytes and ranges
 // of bytes with what it says. In a short recording that is all; in a long
 // one each byte that is read or written in a segment is recorded once there, but for

@@ -570,7 +570,7 @@ func (pb *raceproc) access(rs *racestate, what, size, pc uintptr) {
 		}
 		return
 	}
-	if d := rs.own(); d != rs.depth {
+	if d := rs.own(); d != rs.depth && !raceuntold(pc) {
 		rs.cut(d)
 	}
 	if rs.low != rs.depth || rs.mark != rs.depth {
@@ -987,7 +987,19 @@ func RaceEnable() { getg().raceignore-- }
 
 //go:linkname race_Read internal/race.Read
 //go:nosplit
-func race_Read(addr unsafe.Pointer) { racereadpc(addr, sys.GetCallerPC(), 0) }
+func race_Read(addr unsafe.Pointer) { raceuntoldread(uintptr(addr), sys.GetCallerPC()) }
+
+// raceuntoldread is a read of one byte by a function that does not tell of its calls, as
+// each method of RWMutex makes one.
+//
+//go:nosplit
+//go:noinline
+func raceuntoldread(addr, pc uintptr) {
+	if gp := getg(); gp.racectx != 0 {
+		(*racestate)(unsafe.Pointer(gp.racectx)).lend(gp, pc, getcallerfp())
+		raceaccess(gp, rawRead, addr, 1, pc, 0)
+	}
+}
 
 //go:linkname race_Write internal/race.Write
 //go:nosplit
