@@ -150,6 +150,7 @@ func racebeginmutex(gp *g, state *uint32, pc, fp uintptr) *raceproc {
 	}
 	pb := raceproce()
 	if pb == nil {
+		raceLostSync.Add(1)
 		return nil
 	}
 	_ = *(*uint8)(unsafe.Pointer(state)) // a fault must not find the counter locked
