@@ -388,9 +388,9 @@ func racefreestate(rs *racestate) {
 //
 //go:nosplit
 func (rs *racestate) lend(gp *g, pc, fp uintptr) {
-	const most = 4
+	const most = 4 // a power of two: checks of bounds would call what takes too much stack
 	var pcs [most]uint32
-	n := int32(0)
+	n := uint32(0)
 	if raceuntold(pc) {
 		lo, size := gp.stack.lo, gp.stack.hi-gp.stack.lo-16
 		found := false
@@ -400,7 +400,7 @@ func (rs *racestate) lend(gp *g, pc, fp uintptr) {
 		}
 		for found && n < most && fp-lo < size {
 			ret := *(*uintptr)(unsafe.Pointer(fp + 8))
-			pcs[n] = racepc(ret)
+			pcs[n%most] = racepc(ret)
 			n++
 			if !raceuntold(ret) {
 				break
@@ -409,16 +409,16 @@ func (rs *racestate) lend(gp *g, pc, fp uintptr) {
 		}
 	}
 	d := rs.own()
-	for n > 0 && d < rs.depth && rs.frame(d).pc == pcs[n-1] {
+	for n > 0 && d < rs.depth && rs.frame(d).pc == pcs[(n-1)%most] {
 		d++
 		n--
 	}
 	rs.cut(d)
-	if d+n > rs.size {
+	if d+int32(n) > rs.size {
 		systemstack(func() { rs.grow() })
 	}
 	for ; n > 0; n-- {
-		rs.push(pcs[n-1], raceLent)
+		rs.push(pcs[(n-1)%most], raceLent)
 	}
 }
 
@@ -552,13 +552,14 @@ func raceaccess(gp *g, kind uint64, addr, size, pc, via uintptr) {
 	case size < 1<<16 && pb.recorded(uintptr(kind)<<rawKindShift|addr, size, pc):
 		return
 	}
+	rs.lend(gp, pc, getcallerfp())
 	pb.via = via
 	pb.access(rs, uintptr(kind)<<rawKindShift|addr, size, pc)
 	pb.via = 0
 }
 
 // access records an access that the filter has not seen: what is its kind and
-// address, pb.via its via. It has few arguments for the sake of the stack: the
+// address, pb.via its via. Calls that are lent are those around pc. It has few arguments for the sake of the stack: the
 // linker allows nosplit functions 792 bytes, of which reflect and we use all.
 //
 //go:nosplit
@@ -569,9 +570,6 @@ func (pb *raceproc) access(rs *racestate, what, size, pc uintptr) {
 			pb.foreign++
 		}
 		return
-	}
-	if d := rs.own(); d != rs.depth && !raceuntold(pc) {
-		rs.cut(d)
 	}
 	if rs.low != rs.depth || rs.mark != rs.depth {
 		pb.tellstack(rs)
@@ -987,19 +985,7 @@ func RaceEnable() { getg().raceignore-- }
 
 //go:linkname race_Read internal/race.Read
 //go:nosplit
-func race_Read(addr unsafe.Pointer) { raceuntoldread(uintptr(addr), sys.GetCallerPC()) }
-
-// raceuntoldread is a read of one byte by a function that does not tell of its calls, as
-// each method of RWMutex makes one.
-//
-//go:nosplit
-//go:noinline
-func raceuntoldread(addr, pc uintptr) {
-	if gp := getg(); gp.racectx != 0 {
-		(*racestate)(unsafe.Pointer(gp.racectx)).lend(gp, pc, getcallerfp())
-		raceaccess(gp, rawRead, addr, 1, pc, 0)
-	}
-}
+func race_Read(addr unsafe.Pointer) { racereadpc(addr, sys.GetCallerPC(), 0) }
 
 //go:linkname race_Write internal/race.Write
 //go:nosplit

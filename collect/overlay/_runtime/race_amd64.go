@@ -40,6 +40,7 @@ func raceunseen(what uintptr) {
 	} else if pb.recorded(what, 1, pc) {
 		return
 	}
+	rs.cut(rs.own())
 	pb.access(rs, what, 1, pc)
 }
 

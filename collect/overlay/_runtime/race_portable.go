@@ -67,6 +67,7 @@ func (pb *raceproc) unseen(rs *racestate, what, pc uintptr) {
 	} else if pb.recorded(what, 1, pc) {
 		return
 	}
+	rs.cut(rs.own())
 	pb.access(rs, what, 1, pc)
 }
 
