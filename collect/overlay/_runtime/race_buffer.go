@@ -955,41 +955,32 @@ loop:
 	return i
 }
 
-// atomic and plain encode operations on addresses. There is room.
+// atomic and plain encode an operation on an address. There is room.
 func (pb *raceproc) atomic(op, size byte, a uint64, pc uint32, num uint64) {
 	tag := op<<1 | size>>3
-	if !pb.operation(linkAtomic+uint64(tag), a, pc, num) {
-		pb.byte(recAtomic | tag)
-		pb.pc(pc)
-		pb.addr(pb.deltas.last(pc), a)
-		pb.num(raceSpaceAddr, a, num)
-	}
+	pb.operation(linkAtomic+uint64(tag), recAtomic|tag, a, pc, num)
 }
 
 func (pb *raceproc) plain(op byte, a uint64, pc uint32, num uint64) {
-	if !pb.operation(linkPlain+uint64(op), a, pc, num) {
-		pb.byte(recPlain | op)
-		pb.pc(pc)
-		pb.addr(pb.deltas.last(pc), a)
-		pb.num(raceSpaceAddr, a, num)
-	}
+	pb.operation(linkPlain+uint64(op), recPlain|op, a, pc, num)
 }
 
-// operation writes an operation of a kind that may be expected, if it is.
-func (pb *raceproc) operation(kind, a uint64, pc uint32, num uint64) bool {
-	if pc > shortPCMax {
-		return false
-	}
+func (pb *raceproc) operation(kind uint64, tag byte, a uint64, pc uint32, num uint64) {
 	x := &pb.deltas
 	last, next := x.last(pc), x.num(raceSpaceAddr, a)
-	far := int64(a - x.base)
-	link := uint64(pc)<<37 | kind<<32 | uint64(uint32(far))
-	if x.come(link) != link || far != int64(int32(far)) || num != *next {
-		return false
+	if pc <= shortPCMax {
+		far := int64(a - x.base)
+		link := uint64(pc)<<37 | kind<<32 | uint64(uint32(far))
+		if x.come(link) == link && far == int64(int32(far)) && num == *next {
+			x.pc, x.base, *last, *next = pc, a, a, num+1
+			pb.asexpected()
+			return
+		}
 	}
-	x.pc, x.base, *last, *next = pc, a, a, num+1
-	pb.asexpected()
-	return true
+	pb.byte(tag)
+	pb.pc(pc)
+	pb.addr(last, a)
+	pb.num(raceSpaceAddr, a, num)
 }
 
 // sized writes an access of more than one byte, or with a via, which is 0 else.
