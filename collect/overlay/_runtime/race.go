@@ -817,15 +817,18 @@ func raceopctx(gp *g, ctx uintptr, op, space uint8, addr uintptr, slot, n uint32
 	}
 	pb.begin(gp, rs, 4)
 	addr &= rawAddrMask // some are hashes
+	var c *atomic.Uint64
 	v := pb.reserved
 	pb.reserved = 0
 	if v == 0 {
-		c := racecounter(space, addr)
+		c = racecounter(space, addr)
 		v = lockcounter(c)
-		c.Store(v + 2)
 	}
 	pb.put4(rawSync<<rawKindShift|uint64(addr),
 		uint64(racepc(pc))<<32|uint64(op)<<8|uint64(space), uint64(slot)<<32|uint64(n), v>>1)
+	if c != nil {
+		c.Store(v + 2)
+	}
 	switch op {
 	case raceOpAcquire, raceOpRecvClosed, raceOpCondWake, raceOpIORead, raceOpDefaultSend, raceOpDefaultRecv:
 		pb.acquired()

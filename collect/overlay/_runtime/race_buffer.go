@@ -66,6 +66,7 @@ type raceproc struct {
 	sweepgen uint32    // mheap_.sweepgen at the last record
 	ver      uint32    // changes whenever a record in buf can no longer be extended
 	n        int32     // words in buf
+	end      int32     // of them, those before the process died: see racecutoff
 	foreign  uint64    // accesses outside Go's memory
 	via      uintptr   // of the access being recorded
 	reserved uint64    // counter value that the next operation has already, bit 0 set; or 0
@@ -230,29 +231,40 @@ func racemakeproc(pp *p) *raceproc {
 		raceFreeL.unlock()
 		if pb != nil {
 			memclrNoHeapPointers(unsafe.Pointer(pb), unsafe.Sizeof(*pb))
-		} else {
-			pb = (*raceproc)(sysAlloc(unsafe.Sizeof(raceproc{}), &memstats.other_sys, "race P"))
-		}
-		if pb == nil {
+			pb.use()
+		} else if pb = racenewproc(); pb == nil {
 			throw("hindsight: out of memory")
 		}
-		pb.stream = racestreams.Add(1)
-		pb.epochs, pb.since, pb.mask = [2]uint32{2, 3}, 2, raceLines-1
-		if raceall > 0 {
-			pb.sites = ^uintptr(0)
-		}
 		pb.pp = uintptr(unsafe.Pointer(pp))
-		pb.expected = -1
-		for {
-			old := raceprocs.Load()
-			pb.next = old
-			if raceprocs.CompareAndSwap(old, uintptr(unsafe.Pointer(pb))) {
-				break
-			}
-		}
 		pp.raceprocctx = uintptr(unsafe.Pointer(pb))
 	})
 	return (*raceproc)(unsafe.Pointer(pp.raceprocctx))
+}
+
+// racenewproc returns a state that is no P's yet, or nil if memory is out.
+func racenewproc() *raceproc {
+	pb := (*raceproc)(sysAlloc(unsafe.Sizeof(raceproc{}), &memstats.other_sys, "race P"))
+	if pb != nil {
+		pb.use()
+	}
+	return pb
+}
+
+// use makes an empty state one of raceprocs.
+func (pb *raceproc) use() {
+	pb.stream = racestreams.Add(1)
+	pb.epochs, pb.since, pb.mask = [2]uint32{2, 3}, 2, raceLines-1
+	if raceall > 0 {
+		pb.sites = ^uintptr(0)
+	}
+	pb.expected = -1
+	for {
+		old := raceprocs.Load()
+		pb.next = old
+		if raceprocs.CompareAndSwap(old, uintptr(unsafe.Pointer(pb))) {
+			break
+		}
+	}
 }
 
 // seen reports whether the filter knows a read (0) or write (1) of one byte in
@@ -382,8 +394,8 @@ func (pb *raceproc) begin(gp *g, rs *racestate, n int32) {
 //
 //go:nosplit
 func (pb *raceproc) enter(gp *g, rs *racestate) {
-	if racedying.Load() != 0 {
-		racewaitforend() // see racesave
+	if racedying.Load() != raceLives && !racesaves() && pb.reserved == 0 {
+		racewaitforend() // see racesave; but numbers that are taken are used
 	}
 	if rs.window != racewindows {
 		raceadopt(gp, rs)
@@ -502,7 +514,10 @@ func racespill(pb *raceproc) {
 // unfinished pack, which says that the slice has ended: if it is the last that
 // a process leaves behind, what the goroutine did next, on another P, is known
 // to follow. On the system stack, by the owner.
-func (pb *raceproc) spill(all bool) {
+func (pb *raceproc) spill(all bool) { pb.spillto(pb.n, all) }
+
+// spillto is spill of a buffer that has n words.
+func (pb *raceproc) spillto(n int32, all bool) {
 	if racefrozen.Load() {
 		pb.n = 0
 		pb.ver++
@@ -514,7 +529,7 @@ func (pb *raceproc) spill(all bool) {
 	}
 	drop, dropped := racedrop && raceslow(), uint64(0)
 	pb.spilling = true
-	for i := pb.marks[pb.marked&1].n; i < pb.n; {
+	for i := pb.marks[pb.marked&1].n; i < n; {
 		pb.word = i
 		if drop {
 			pb.mark(i)
@@ -529,12 +544,12 @@ func (pb *raceproc) spill(all bool) {
 			pb.tellleft()
 		}
 		if w&shortBit != 0 {
-			if j := pb.shorts(&pb.buf[0], i, pb.n, false); j > i {
+			if j := pb.shorts(&pb.buf[0], i, n, false); j > i {
 				i = j
 			} else if pb.prepare(w, pb.ext[i]) {
 				i++
 			} else {
-				i = pb.shorts(&pb.buf[0], i, pb.n, true)
+				i = pb.shorts(&pb.buf[0], i, n, true)
 			}
 			continue
 		}
@@ -612,15 +627,15 @@ func (pb *raceproc) spill(all bool) {
 			pb.symbol(pc)
 			pb.global(a)
 			pb.room(raceRecordMax)
-			op, space, slot, n := byte(pb.buf[i+1]>>8), byte(pb.buf[i+1]), pb.buf[i+2]>>32, pb.buf[i+2]&(1<<32-1)
-			if op > raceMaxPlain || space != 0 || slot != 0 || n != 0 {
+			op, space, slot, of := byte(pb.buf[i+1]>>8), byte(pb.buf[i+1]), pb.buf[i+2]>>32, pb.buf[i+2]&(1<<32-1)
+			if op > raceMaxPlain || space != 0 || slot != 0 || of != 0 {
 				pb.byte(recSync)
 				pb.byte(op)
 				pb.byte(space)
 				pb.pc(pc)
 				pb.addr(pb.deltas.last(pc), a)
 				pb.from(&pb.deltas.slots[op%raceSlots], uint32(slot))
-				pb.uvarint(n)
+				pb.uvarint(of)
 				if op >= raceOpWaitSend {
 					pb.byte(0) // has no number
 				} else {
@@ -654,7 +669,7 @@ func (pb *raceproc) spill(all bool) {
 		}
 		pb.records++
 	}
-	pb.mark(pb.n)
+	pb.mark(n)
 	pb.spilling = false
 	pb.n, pb.word = 0, 0
 	pb.mark(0)
@@ -686,13 +701,13 @@ func (pb *raceproc) spill(all bool) {
 
 // claim is called before encoding and sending, after which busy is to be what claim
 // returns. Once the process dies, who has not begun yet waits for the end here: what
-// the P has belongs to racesave then, which waits for who has.
+// the P has belongs to racesave then, which waits for who has, and never looks busy.
 func (pb *raceproc) claim() (was bool) {
-	if was = pb.busy.Load(); was {
-		return true
+	if was = pb.busy.Load(); was || racesaves() {
+		return was
 	}
 	pb.busy.Store(true)
-	if racedying.Load() != 0 && !raceraw {
+	if racedying.Load() != raceLives {
 		pb.busy.Store(false)
 		racewaitforend()
 	}
@@ -1295,7 +1310,7 @@ func (pb *raceproc) rescue() {
 		clear(pb.known[:])
 		pb.finish(0)
 	}
-	pb.spill(true)
+	pb.spillto(pb.end, true)
 }
 
 // mark notes that n words of the buffer are encoded. What is encoded since can be encoded
@@ -1339,7 +1354,7 @@ func (pb *raceproc) finish(flags byte) {
 	pb.empty()
 	pb.send()
 	pb.busy.Store(was)
-	if !raceraw && raceslow() {
+	if !racesaves() && raceslow() {
 		racehold()
 	}
 }

@@ -32,8 +32,9 @@ var (
 	racename     [4096]byte // the file's name, NUL-terminated
 	racekeeper   raceparked
 	racefinished atomic.Uint32
-	racefrozen   atomic.Bool // what is recorded now comes after the recording's end
-	racedying    atomic.Uint32
+	racefrozen   atomic.Bool    // what is recorded now comes after the recording's end
+	racedying    atomic.Uint32  // one of the states below
+	racesaver    atomic.Uintptr // *m on which racesave runs: nobody else records, encodes or writes from then on
 	racestart    int64 // nanoseconds since 1970
 
 	racestartnano int64  // the same moment on the monotonic clock
@@ -445,7 +446,7 @@ func raceend1(reason uint64) {
 		q = o.next
 	}
 	if reason == raceByExit && racewindows == 0 {
-		systemstack(racewaits)
+		systemstack(func() { raceproce().waits() })
 	}
 	racefrozen.Store(true)
 	if reason != raceByExit {
@@ -475,16 +476,36 @@ func racetraceend() {
 	gp.racectx = ctx
 }
 
+// States of racedying.
+const (
+	raceLives  = iota
+	raceSaving // what is recorded is being saved, by racesaver
+	raceSaved
+)
+
+// racesaves reports whether this thread is racesaver.
+//
+//go:nosplit
+func racesaves() bool { return racesaver.Load() == uintptr(unsafe.Pointer(getg().m)) }
+
 // racedie saves what it can when the process dies by a panic, a fatal error or
 // a signal. A signal that is forwarded finds this out on the signal's stack while
-// g is still the interrupted goroutine.
+// g is still the interrupted goroutine. What else would kill the process meanwhile
+// has to wait.
 //
 //go:nosplit
 func racedie(reason uint64) {
-	if !raceon || racefinished.Load() != 0 || !racedying.CompareAndSwap(0, 1) {
+	gp := getg()
+	if !raceon || racefinished.Load() != 0 || gp == nil {
 		return
 	}
-	gp := getg()
+	if !racedying.CompareAndSwap(raceLives, raceSaving) {
+		for racedying.Load() == raceSaving && !racesaves() {
+			osyield()
+		}
+		return
+	}
+	racesaver.Store(uintptr(unsafe.Pointer(gp.m)))
 	sp := sys.GetCallerSP()
 	switch {
 	case gp == gp.m.g0 || gp == gp.m.gsignal || sp < gp.stack.lo || sp > gp.stack.hi:
@@ -496,6 +517,7 @@ func racedie(reason uint64) {
 	default:
 		systemstack(func() { racesave(reason) })
 	}
+	racedying.Store(raceSaved)
 }
 
 // racesave is racedie on the system's or the signal's stack. The tracer cannot
@@ -558,16 +580,17 @@ func racesave(reason uint64) {
 		}
 		q = o.next
 	}
-	raceraw = true
+	for racecutoff() {
+	}
 	for q := raceprocs.Load(); q != 0; {
 		o := (*raceproc)(unsafe.Pointer(q))
 		o.rescue()
 		q = o.next
 	}
-	if racewindows == 0 {
-		racewaits()
-	}
 	if pb := raceownproc(); pb != nil {
+		if racewindows == 0 {
+			pb.waits()
+		}
 		pb.status(recLast, reason)
 		pb.finish(raceLast)
 	}
@@ -575,8 +598,28 @@ func racesave(reason uint64) {
 	msigrestore(mask)
 }
 
-// raceraw: chunks go straight to the file.
-var raceraw bool
+// raceownproc is the state of this thread's P, which nobody else can be about to record
+// with when the process dies; of a thread without one, a new one. It is nil if memory is out.
+func raceownproc() *raceproc {
+	if pp := getg().m.p.ptr(); pp != nil && pp.raceprocctx != 0 {
+		return (*raceproc)(unsafe.Pointer(pp.raceprocctx))
+	}
+	return racenewproc()
+}
+
+// racecutoff notes how far each P has recorded, and reports whether that has
+// changed: who was in a hook when the process began to die may still leave it. If it
+// has not, it was so at one moment, and no operation is there without those before it.
+func racecutoff() (changed bool) {
+	for q := raceprocs.Load(); q != 0; {
+		o := (*raceproc)(unsafe.Pointer(q))
+		if n := int32(atomic.Load((*uint32)(unsafe.Pointer(&o.n)))); n != o.end {
+			o.end, changed = n, true
+		}
+		q = o.next
+	}
+	return changed
+}
 
 // racedump writes a buffer of the tracer, whose length is not filled in yet
 // unless it has been flushed.

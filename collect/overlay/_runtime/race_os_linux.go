@@ -54,12 +54,20 @@ func raceisfile(fd int32) bool {
 }
 
 // racelargefiles makes writing a file beyond its greatest size an error for this
-// thread, instead of SIGXFSZ. Other signals must come: syscall.Setuid and its like
-// wait for every thread.
-func racelargefiles() {
-	var xfsz sigset
-	sigaddset(&xfsz, _SIGXFSZ)
-	sigprocmask(_SIG_BLOCK, &xfsz, nil)
+// thread, instead of SIGXFSZ.
+func racelargefiles() { raceblocksignals(_SIGXFSZ) }
+
+// racekeepwriting leaves the signals by which a process is asked to end to other
+// threads: this one must write what they save. Others must come: syscall.Setuid and
+// its like wait for every thread, and so does a crash that shows all threads' stacks.
+func racekeepwriting() { raceblocksignals(_SIGXFSZ, _SIGHUP, _SIGINT, raceSIGTERM) }
+
+func raceblocksignals(signals ...int) {
+	var set sigset
+	for _, sig := range signals {
+		sigaddset(&set, sig)
+	}
+	sigprocmask(_SIG_BLOCK, &set, nil)
 }
 
 // racewritable waits until the pipe takes some bytes, and reports whether that happens.
@@ -200,4 +208,6 @@ var (
 const (
 	raceEINTR  = 4
 	raceEAGAIN = 11
+
+	raceSIGTERM = 15 // the runtime has no name for it
 )

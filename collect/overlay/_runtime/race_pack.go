@@ -82,7 +82,7 @@ func (pb *raceproc) send() {
 		raceputu32(c[12:], 0)
 		raceputu32(c[raceHeader:], uint32(k.count-1)<<16|uint32(k.sent))
 		raceputu32(c[12:], racesum(c))
-		if raceraw {
+		if racesaves() {
 			racedumpchunk(p, n)
 		} else if !racelog(p, n) {
 			racekeep(p, n)

@@ -102,7 +102,7 @@ func raceenqueue1(p unsafe.Pointer, n int32) {
 func racewriter() {
 	q := &racequeue
 	q.writer = uintptr(unsafe.Pointer(getg().m))
-	racelargefiles()
+	racekeepwriting()
 	lock(&sched.lock)
 	sched.nmsys++
 	checkdead()

@@ -26,32 +26,19 @@ func racewaitsat(at unsafe.Pointer) {
 	}
 }
 
-// racewaits records of each goroutine that waits what it waits for, as the last
+// waits records of each goroutine that waits what it waits for, as the last
 // that it does. All that was recorded before has been encoded. It runs on the
 // system stack with the world stopped; or when the process dies, and then what
 // still runs is held by its next record (see racesave).
 //
 //go:nowritebarrierrec
-func racewaits() {
-	pb := raceownproc()
-	if pb == nil {
-		return
-	}
+func (pb *raceproc) waits() {
 	forEachGRace(func(gp *g) {
 		if gp.racectx != 0 && readgstatus(gp)&^_Gscan != _Gdead {
 			pb.waiting(gp)
 		}
 	})
 	pb.spill(true)
-}
-
-// raceownproc is the state of this thread's P, which nobody else can be about to record
-// with when the process dies; of a thread without one, any. It is nil if there is none.
-func raceownproc() *raceproc {
-	if pp := getg().m.p.ptr(); pp != nil && pp.raceprocctx != 0 {
-		return (*raceproc)(unsafe.Pointer(pp.raceprocctx))
-	}
-	return (*raceproc)(unsafe.Pointer(raceprocs.Load()))
 }
 
 // waiting records what gp waits for. If it is nothing that another goroutine
