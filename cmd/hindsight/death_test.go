@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -70,33 +72,56 @@ func TestDeath(t *testing.T) {
 	}
 }
 
-// TestDeathAnywhere ends a program that records as fast as it can, wherever it is, again
-// and again: nothing that was recorded may be lost.
+// TestDeathAnywhere ends programs that record as fast as they can, wherever they are,
+// again and again: nothing that was recorded may be lost. There are more of them and of
+// their threads than processors, so that some are always held up at a bad moment.
 func TestDeathAnywhere(t *testing.T) {
+	const atOnce = 4
 	bin := instrumented(t, "death")
-	trace := filepath.Join(t.TempDir(), "x.trace")
-	for i := range 16 {
-		sig := []syscall.Signal{syscall.SIGTERM, syscall.SIGSEGV}[i%2]
-		cmd := exec.Command(bin, "busy")
-		cmd.Env = append(os.Environ(), "HINDSIGHT="+trace, "GOMAXPROCS=16")
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
+	dir := t.TempDir()
+	for i, signals := range [][]syscall.Signal{
+		{syscall.SIGTERM}, {syscall.SIGSEGV}, {syscall.SIGTERM, syscall.SIGINT}, {syscall.SIGTERM, syscall.SIGSEGV},
+		{syscall.SIGINT}, {syscall.SIGTERM, syscall.SIGTERM},
+	} {
+		var traces [atOnce]string
+		var wg sync.WaitGroup
+		for k := range traces {
+			traces[k] = filepath.Join(dir, fmt.Sprintf("%d.%d.trace", i, k))
+			wg.Go(func() { die(t, bin, traces[k], int64(1+i*atOnce+k)<<17, signals) })
 		}
-		for size := int64(0); size < int64(1+i)<<18; time.Sleep(time.Millisecond) {
-			if info, err := os.Stat(trace); err == nil {
-				size = info.Size()
+		wg.Wait()
+		if t.Failed() {
+			return
+		}
+		for _, trace := range traces {
+			var out bytes.Buffer
+			if code := run([]string{"analyze", "--predict=off", trace}, nil, &out, &out); code != exitClean {
+				t.Fatalf("%v: exit %d\n%s", signals, code, &out)
+			}
+			if err := os.Remove(trace); err != nil {
+				t.Fatal(err)
 			}
 		}
-		cmd.Process.Signal(sig)
-		if err := cmd.Wait(); err == nil {
-			t.Fatalf("%v: it goes on", sig)
+	}
+}
+
+// die has a program record into a trace until that has some bytes, and ends it by signals.
+func die(t *testing.T, bin, trace string, bytes int64, signals []syscall.Signal) {
+	cmd := exec.Command(bin, "busy")
+	cmd.Env = append(os.Environ(), "HINDSIGHT="+trace, "GOMAXPROCS=16")
+	if err := cmd.Start(); err != nil {
+		t.Error(err)
+		return
+	}
+	for size := int64(0); size < bytes; time.Sleep(time.Millisecond) {
+		if info, err := os.Stat(trace); err == nil {
+			size = info.Size()
 		}
-		var out bytes.Buffer
-		if code := run([]string{"analyze", "--predict=off", trace}, nil, &out, &out); code != exitClean {
-			t.Fatalf("%v: exit %d\n%s", sig, code, &out)
-		}
-		if err := os.Remove(trace); err != nil {
-			t.Fatal(err)
-		}
+	}
+	for _, s := range signals {
+		cmd.Process.Signal(s)
+	}
+	if err := cmd.Wait(); err == nil {
+		t.Errorf("%v: it goes on", signals)
 	}
 }

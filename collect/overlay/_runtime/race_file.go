@@ -35,7 +35,7 @@ var (
 	racefrozen   atomic.Bool    // what is recorded now comes after the recording's end
 	racedying    atomic.Uint32  // one of the states below
 	racesaver    atomic.Uintptr // *m on which racesave runs: nobody else records, encodes or writes from then on
-	racestart    int64 // nanoseconds since 1970
+	racestart    int64          // nanoseconds since 1970
 
 	racestartnano int64  // the same moment on the monotonic clock
 	racedone      uint32 // semaphore: the reader has written all
