@@ -23,8 +23,8 @@ func init() {
 		},
 		Edit{
 			Name: "recording of deaths", File: "runtime/trace.go",
-			Old: "	lock(&trace.lock)\n\n	if trace.reader.Load() != nil {",
-			New: "	racemayread(); lock(&trace.lock)\n\n	if trace.reader.Load() != nil {",
+			Old: "		defer func() { getg().racectx = 0 }()\n	}\n",
+			New: "		defer func() { getg().racectx = 0; racehasread() }(); racemayread()\n	}\n",
 		},
 		// Tracing must not crash a program whose assembly leaves something else
 		// than a frame in the frame pointer, which it may as long as nobody traces.

@@ -272,13 +272,20 @@ func (pb *raceproc) status(tag byte, reason uint64) {
 	pb.spilling = false
 }
 
-// racemayread is called before the reader takes a buffer from the tracer (an edit of
-// trace.go): once the process dies, those that it has not taken are racesave's.
+// racemayread is called before the reader takes a buffer from the tracer, racehasread
+// after it (an edit of trace.go): once the process dies, those that it has not taken
+// are racesave's, which waits for it to have taken one.
 func racemayread() {
-	if racedying.Load() != 0 {
+	racereading.Store(true)
+	if racedying.Load() != raceLives {
+		racehasread()
 		racewaitforend()
 	}
 }
+
+func racehasread() { racereading.Store(false) }
+
+var racereading atomic.Bool
 
 // racereader is the reader.
 func racereader() {
@@ -535,13 +542,17 @@ func racesave(reason uint64) {
 		q = o.next
 	}
 	usleep(1000)
-	for q, naps := raceprocs.Load(), 10000; q != 0; {
+	naps := 10000 // of 100 microseconds: who is interrupted for good is not waited for longer
+	for q := raceprocs.Load(); q != 0; {
 		o := (*raceproc)(unsafe.Pointer(q))
 		pp := (*p)(unsafe.Pointer(o.pp))
 		for ; o.busy.Load() && naps > 0 && (pp == nil || pp.m.ptr() != getg().m); naps-- {
-			usleep(100) // not interrupted for good, but on another thread
+			usleep(100)
 		}
 		q = o.next
+	}
+	for ; (racereading.Load() || racequeue.lock.v.Load() != 0) && naps > 0; naps-- {
+		usleep(100) // the reader takes a buffer, or adds what trace.reading still has
 	}
 	if racequeue.writer == uintptr(unsafe.Pointer(getg().m)) {
 		// The start of this thread has shown that all goroutines are asleep.
@@ -633,14 +644,14 @@ func racedump(buf *traceBuf) {
 
 // racedumpchunk writes a batch with one string: the chunk.
 func racedumpchunk(p unsafe.Pointer, n int32) {
-	var h [32]byte
-	i := 0
+	b := &racedumping
+	i := uintptr(0)
 	put := func(v uint64) {
 		for ; v >= 0x80; v >>= 7 {
-			h[i] = byte(v) | 0x80
+			b[i] = byte(v) | 0x80
 			i++
 		}
-		h[i] = byte(v)
+		b[i] = byte(v)
 		i++
 	}
 	put(uint64(tracev2.EvEventBatch))
@@ -656,9 +667,12 @@ func racedumpchunk(p unsafe.Pointer, n int32) {
 	put(uint64(tracev2.EvString))
 	put(1)
 	put(uint64(n))
-	racerawwrite(unsafe.Pointer(&h), int32(i))
-	racerawwrite(p, n)
+	memmove(unsafe.Pointer(&b[i]), p, uintptr(n))
+	racerawwrite(unsafe.Pointer(b), int32(i)+n)
 }
+
+// racedumping is a batch that racesave writes, at once.
+var racedumping [32 + raceChunk]byte
 
 // raceownstrace reports whether the recorder advances the trace itself: then
 // the tracer's own goroutines sleep without a timer (an edit of trace.go).

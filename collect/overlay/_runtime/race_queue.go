@@ -57,7 +57,7 @@ var (
 
 // raceenqueue has the trace's next bytes written. The reader calls it.
 func raceenqueue(buf []byte) {
-	for len(buf) > 0 && racefailed.Load() == 0 && racedying.Load() == 0 {
+	for len(buf) > 0 && racefailed.Load() == 0 {
 		n := min(len(buf), raceBlock)
 		systemstack(func() { raceenqueue1(unsafe.Pointer(&buf[0]), int32(n)) })
 		buf = buf[n:]
@@ -81,6 +81,10 @@ func raceenqueue1(p unsafe.Pointer, n int32) {
 	memmove(unsafe.Pointer(&b.data), p, uintptr(n))
 	b.n, b.next = n, 0
 	q.lock.lock()
+	if racedying.Load() != raceLives {
+		q.lock.unlock()
+		return // racesave has it
+	}
 	if q.tail == 0 {
 		q.head = uintptr(unsafe.Pointer(b))
 	} else {
