@@ -394,7 +394,7 @@ func (pb *raceproc) begin(gp *g, rs *racestate, n int32) {
 //
 //go:nosplit
 func (pb *raceproc) enter(gp *g, rs *racestate) {
-	if racedying.Load() != raceLives && !racesaves() && pb.reserved == 0 {
+	if racedying.Load() && !racesaves() && pb.reserved == 0 {
 		racewaitforend() // see racesave; but numbers that are taken are used
 	}
 	if rs.window != racewindows {
@@ -707,7 +707,7 @@ func (pb *raceproc) claim() (was bool) {
 		return was
 	}
 	pb.busy.Store(true)
-	if racedying.Load() != raceLives {
+	if racedying.Load() {
 		pb.busy.Store(false)
 		racewaitforend()
 	}

@@ -33,8 +33,9 @@ var (
 	racekeeper   raceparked
 	racefinished atomic.Uint32
 	racefrozen   atomic.Bool    // what is recorded now comes after the recording's end
-	racedying    atomic.Uint32  // one of the states below
-	racesaver    atomic.Uintptr // *m on which racesave runs: nobody else records, encodes or writes from then on
+	racesaver    atomic.Uintptr // *m that saves what is recorded, as the process dies
+	racedying    atomic.Bool    // there is one: nobody else begins to record, encode or read from then on
+	racesaved    atomic.Bool    // it has
 	racestart    int64          // nanoseconds since 1970
 
 	racestartnano int64  // the same moment on the monotonic clock
@@ -277,7 +278,7 @@ func (pb *raceproc) status(tag byte, reason uint64) {
 // are racesave's, which waits for it to have taken one.
 func racemayread() {
 	racereading.Store(true)
-	if racedying.Load() != raceLives {
+	if racedying.Load() {
 		racehasread()
 		racewaitforend()
 	}
@@ -375,7 +376,7 @@ func racewatch() {
 	for {
 		var seen, bytes uint64
 		last := nanotime()
-		for racefinished.Load() == 0 && racedying.Load() == 0 {
+		for racefinished.Load() == 0 && !racedying.Load() {
 			usleep(tick)
 			now, b := nanotime(), racebytes.Load()
 			if now-last < late && b-bytes < large && !racefull() {
@@ -401,7 +402,7 @@ func racewatch() {
 		}
 		// The thread stays: a system thread that is gone would be missed by checkdead.
 		lock(&racekeeper.lock)
-		if raceresting = racefinished.Load() != 0 || racedying.Load() != 0; raceresting {
+		if raceresting = racefinished.Load() != 0 || racedying.Load(); raceresting {
 			noteclear(&racewake)
 		}
 		unlock(&racekeeper.lock)
@@ -483,13 +484,6 @@ func racetraceend() {
 	gp.racectx = ctx
 }
 
-// States of racedying.
-const (
-	raceLives  = iota
-	raceSaving // what is recorded is being saved, by racesaver
-	raceSaved
-)
-
 // racesaves reports whether this thread is racesaver.
 //
 //go:nosplit
@@ -506,13 +500,13 @@ func racedie(reason uint64) {
 	if !raceon || racefinished.Load() != 0 || gp == nil {
 		return
 	}
-	if !racedying.CompareAndSwap(raceLives, raceSaving) {
-		for racedying.Load() == raceSaving && !racesaves() {
+	if !racesaver.CompareAndSwap(0, uintptr(unsafe.Pointer(gp.m))) {
+		for !racesaved.Load() && !racesaves() {
 			osyield()
 		}
 		return
 	}
-	racesaver.Store(uintptr(unsafe.Pointer(gp.m)))
+	racedying.Store(true)
 	sp := sys.GetCallerSP()
 	switch {
 	case gp == gp.m.g0 || gp == gp.m.gsignal || sp < gp.stack.lo || sp > gp.stack.hi:
@@ -524,7 +518,7 @@ func racedie(reason uint64) {
 	default:
 		systemstack(func() { racesave(reason) })
 	}
-	racedying.Store(raceSaved)
+	racesaved.Store(true)
 }
 
 // racesave is racedie on the system's or the signal's stack. The tracer cannot
@@ -533,6 +527,17 @@ func racedie(reason uint64) {
 //
 //go:nowritebarrierrec
 func racesave(reason uint64) {
+	var mask sigset
+	sigsave(&mask)
+	racekeepwriting()
+	racesave1(reason)
+	msigrestore(mask)
+}
+
+// racesave1 is racesave on a thread that no signal disturbs.
+//
+//go:nowritebarrierrec
+func racesave1(reason uint64) {
 	// Other threads may still run the program. Their next record finds the
 	// goroutine unknown, and enter holds them; those in a hook get the time to
 	// leave it, and who encodes or sends to be done: claim lets nobody else begin.
@@ -562,9 +567,6 @@ func racesave(reason uint64) {
 	if !racedrain(func() { usleep(500) }) {
 		return
 	}
-	var mask sigset
-	sigsave(&mask)
-	racelargefiles()
 	// The keeper may still move strings to the full buffers.
 	strings := [len(trace.stringTab)]*traceBuf{}
 	for i := range strings {
@@ -606,7 +608,6 @@ func racesave(reason uint64) {
 		pb.finish(raceLast)
 	}
 	closefd(racefd)
-	msigrestore(mask)
 }
 
 // raceownproc is the state of this thread's P, which nobody else can be about to record

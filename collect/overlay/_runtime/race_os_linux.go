@@ -53,18 +53,13 @@ func raceisfile(fd int32) bool {
 	return racesyscall(raceSysLseek, uintptr(fd), 0, 1) < 1<<63
 }
 
-// racelargefiles makes writing a file beyond its greatest size an error for this
-// thread, instead of SIGXFSZ.
-func racelargefiles() { raceblocksignals(_SIGXFSZ) }
-
-// racekeepwriting leaves the signals by which a process is asked to end to other
-// threads: this one must write what they save. Others must come: syscall.Setuid and
-// its like wait for every thread, and so does a crash that shows all threads' stacks.
-func racekeepwriting() { raceblocksignals(_SIGXFSZ, _SIGHUP, _SIGINT, raceSIGTERM) }
-
-func raceblocksignals(signals ...int) {
+// racekeepwriting keeps this thread from signals by which a process is asked to end:
+// it is to write what others save, or to save. Writing a file beyond its greatest size
+// becomes an error. Other signals must come: syscall.Setuid and its like wait for every
+// thread, and so does a crash that shows all threads' stacks.
+func racekeepwriting() {
 	var set sigset
-	for _, sig := range signals {
+	for _, sig := range [...]int{_SIGXFSZ, _SIGHUP, _SIGINT, raceSIGTERM} {
 		sigaddset(&set, sig)
 	}
 	sigprocmask(_SIG_BLOCK, &set, nil)

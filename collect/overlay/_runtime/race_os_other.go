@@ -20,8 +20,6 @@ func racereopen() bool { return false }
 
 func raceisfile(fd int32) bool { return false }
 
-func racelargefiles() {}
-
 func racekeepwriting() {}
 
 func racewritable() bool { return true }
