@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -123,5 +124,31 @@ func die(t *testing.T, bin, trace string, bytes int64, signals []syscall.Signal)
 	}
 	if err := cmd.Wait(); err == nil {
 		t.Errorf("%v: it goes on", signals)
+	}
+}
+
+// TestDeathAtExit ends programs by a signal while they end by themselves, and their
+// recordings are completed: whichever it is that ends them, nothing may be lost.
+func TestDeathAtExit(t *testing.T) {
+	bin := instrumented(t, "death")
+	trace := filepath.Join(t.TempDir(), "x.trace")
+	for i := range 12 {
+		cmd := exec.Command(bin, "leaving")
+		cmd.Env = append(os.Environ(), "HINDSIGHT="+trace, "GOMAXPROCS=8")
+		stdout, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		bufio.NewReader(stdout).ReadString('\n')
+		time.Sleep(time.Duration(i) * time.Millisecond)
+		cmd.Process.Signal(syscall.SIGTERM)
+		how := cmd.Wait()
+		var out bytes.Buffer
+		if code := run([]string{"analyze", "--predict=off", trace}, nil, &out, &out); code != exitClean {
+			t.Fatalf("%d: %v, exit %d\n%s", i, how, code, &out)
+		}
 	}
 }

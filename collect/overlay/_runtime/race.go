@@ -580,8 +580,7 @@ func (pb *raceproc) access(rs *racestate, what, size, pc uintptr) {
 	rel := uintptr(racepc(pc))
 	switch {
 	case pb.via != 0:
-		pb.put2(uint64(what+rawVia<<rawKindShift), uint64(rel)<<32|uint64(min(size, 1<<32-1)))
-		pb.put1(uint64(racepc(pb.via)))
+		pb.put3(uint64(what+rawVia<<rawKindShift), uint64(rel)<<32|uint64(min(size, 1<<32-1)), uint64(racepc(pb.via)))
 	case size == 1 && rel <= shortPCMax:
 		r := pb.running(pc)
 		if pb.extend(r, addr, pc) {
@@ -640,8 +639,9 @@ func (pb *raceproc) extend(r *racerunning, addr, pc uintptr) bool {
 		return false
 	}
 	r.stride, r.last = uint32(d), addr
-	*(*uint64)(unsafe.Pointer(uintptr(unsafe.Pointer(&pb.buf)) + uintptr(r.pos)*8)) |= shortRun
+	// In this order: a run has its stride, whenever the process dies.
 	*(*uint32)(unsafe.Pointer(uintptr(unsafe.Pointer(&pb.ext)) + uintptr(r.pos)*4)) = uint32(d)<<16 | 2
+	*(*uint64)(unsafe.Pointer(uintptr(unsafe.Pointer(&pb.buf)) + uintptr(r.pos)*8)) |= shortRun
 	return true
 }
 

@@ -121,7 +121,7 @@ type raceproc struct {
 	records  uint64
 	begun    uint64 // of the records, how many came before the pack
 	cn       int32
-	busy     atomic.Bool     // somebody encodes or sends: see claim
+	busy     atomic.Uintptr  // *m on which somebody encodes or sends, or 0: see claim
 	hand     uintptr         // *racepending that is being handed to the tracer, or 0
 	spilling bool            // the buffer is being encoded
 	word     int32           // of the buffer, where what is being encoded begins
@@ -696,22 +696,22 @@ func (pb *raceproc) spillto(n int32, all bool) {
 		}
 		pb.cur, pb.gid = 0, 0
 	}
-	pb.busy.Store(false)
+	pb.busy.Store(0)
 }
 
 // claim is called before encoding and sending, after which busy is to be what claim
 // returns. Once the process dies, who has not begun yet waits for the end here: what
 // the P has belongs to racesave then, which waits for who has, and never looks busy.
-func (pb *raceproc) claim() (was bool) {
-	if was = pb.busy.Load(); was || racesaves() {
+func (pb *raceproc) claim() (was uintptr) {
+	if was = pb.busy.Load(); was != 0 || racesaves() {
 		return was
 	}
-	pb.busy.Store(true)
+	pb.busy.Store(uintptr(unsafe.Pointer(getg().m)))
 	if racedying.Load() {
-		pb.busy.Store(false)
+		pb.busy.Store(0)
 		racewaitforend()
 	}
-	return false
+	return 0
 }
 
 // racewaitforend does not return: the process is about to die.
@@ -719,7 +719,7 @@ func (pb *raceproc) claim() (was bool) {
 //go:nosplit
 func racewaitforend() {
 	for {
-		osyield()
+		usleep(100) // who saves needs the processor
 	}
 }
 
@@ -1309,6 +1309,7 @@ func (pb *raceproc) rescue() {
 		}
 		clear(pb.known[:])
 		pb.finish(0)
+		pb.tellleft()
 	}
 	pb.spillto(pb.end, true)
 }

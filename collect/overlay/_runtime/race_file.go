@@ -33,6 +33,7 @@ var (
 	racekeeper   raceparked
 	racefinished atomic.Uint32
 	racefrozen   atomic.Bool    // what is recorded now comes after the recording's end
+	raceunsaved  atomic.Bool    // there is a recording whose file is not complete
 	racesaver    atomic.Uintptr // *m that saves what is recorded, as the process dies
 	racedying    atomic.Bool    // there is one: nobody else begins to record, encode or read from then on
 	racesaved    atomic.Bool    // it has
@@ -157,6 +158,7 @@ func racetrace() error {
 	// The first that the tracer says, at once, is the header: whatever the process
 	// leaves begins with it, however soon it ends.
 	raceput(ReadTrace())
+	raceunsaved.Store(true)
 	go racereader()
 	if !raceserved {
 		raceserved = true
@@ -206,6 +208,7 @@ func racefacts() {
 
 func (pb *raceproc) fact(key, value string) {
 	n := int32(min(len(value), 800))
+	was := pb.claim()
 	pb.defroom(n + int32(len(key)) + 16)
 	pb.mark(0)
 	pb.spilling = true // see rescue: it is whole or not there
@@ -217,6 +220,7 @@ func (pb *raceproc) fact(key, value string) {
 		pb.bytes(unsafe.Pointer(unsafe.StringData(value)), n)
 	}
 	pb.spilling = false
+	pb.busy.Store(was)
 }
 
 func (pb *raceproc) factint(key string, v int64) {
@@ -252,6 +256,7 @@ var racemeta []byte
 
 // racestatus writes the counters: what has been lost so far, and how much there is.
 func (pb *raceproc) status(tag byte, reason uint64) {
+	was := pb.claim()
 	pb.defroom(raceRecordMax)
 	pb.mark(0)
 	pb.spilling = true // as in fact
@@ -271,22 +276,23 @@ func (pb *raceproc) status(tag byte, reason uint64) {
 	pb.uvarint(foreign)
 	pb.uvarint(uint64(nanotime()))
 	pb.spilling = false
+	pb.busy.Store(was)
 }
 
 // racemayread is called before the reader takes a buffer from the tracer, racehasread
 // after it (an edit of trace.go): once the process dies, those that it has not taken
 // are racesave's, which waits for it to have taken one.
 func racemayread() {
-	racereading.Store(true)
+	racereading.Store(uintptr(unsafe.Pointer(getg().m)))
 	if racedying.Load() {
 		racehasread()
 		racewaitforend()
 	}
 }
 
-func racehasread() { racereading.Store(false) }
+func racehasread() { racereading.Store(0) }
 
-var racereading atomic.Bool
+var racereading atomic.Uintptr // *m on which the reader takes a buffer, or 0
 
 // racereader is the reader.
 func racereader() {
@@ -478,7 +484,9 @@ func racetraceend() {
 	gp.racectx = 0
 	traceAdvance(true)
 	semacquire(&racedone)
-	if racedrain(racenap) || racequeue.size.Load() == 0 {
+	drained := racedrain(racenap) || racequeue.size.Load() == 0
+	raceunsaved.Store(false)
+	if drained {
 		closefd(racefd) // else the writer is still at it
 	}
 	gp.racectx = ctx
@@ -497,12 +505,12 @@ func racesaves() bool { return racesaver.Load() == uintptr(unsafe.Pointer(getg()
 //go:nosplit
 func racedie(reason uint64) {
 	gp := getg()
-	if !raceon || racefinished.Load() != 0 || gp == nil {
+	if !raceunsaved.Load() || gp == nil {
 		return
 	}
 	if !racesaver.CompareAndSwap(0, uintptr(unsafe.Pointer(gp.m))) {
-		for !racesaved.Load() && !racesaves() {
-			osyield()
+		if !racesaves() {
+			racewaitforsaved()
 		}
 		return
 	}
@@ -521,6 +529,20 @@ func racedie(reason uint64) {
 	racesaved.Store(true)
 }
 
+// racewaitforsaved waits until racesave has done its work on another thread, unless that
+// is stuck: this thread may have what it needs.
+//
+//go:nosplit
+func racewaitforsaved() {
+	since, written := nanotime(), racewritten.Load()
+	for !racesaved.Load() && nanotime()-since < racePatience {
+		usleep(100)
+		if now := racewritten.Load(); now != written {
+			since, written = nanotime(), now
+		}
+	}
+}
+
 // racesave is racedie on the system's or the signal's stack. The tracer cannot
 // be run any more, so its buffers are copied as they are and the Ps' last chunks
 // appended as batches of strings; package analyze/recording finds the chunks in them.
@@ -529,12 +551,13 @@ func racedie(reason uint64) {
 func racesave(reason uint64) {
 	var mask sigset
 	sigsave(&mask)
-	racekeepwriting()
+	racekeepwriting(true)
 	racesave1(reason)
+	raceblocklarge(&mask) // SIGXFSZ may be waiting
 	msigrestore(mask)
 }
 
-// racesave1 is racesave on a thread that no signal disturbs.
+// racesave1 is racesave on a thread that no signal from outside disturbs.
 //
 //go:nowritebarrierrec
 func racesave1(reason uint64) {
@@ -547,18 +570,25 @@ func racesave1(reason uint64) {
 		q = o.next
 	}
 	usleep(1000)
-	naps := 10000 // of 100 microseconds: who is interrupted for good is not waited for longer
+	// Who is interrupted for good is not waited for, as far as that is known.
+	self, until := racesaver.Load(), nanotime()+1e9
+	waits := func(m uintptr) bool {
+		if m == 0 || m == self || nanotime() > until {
+			return false
+		}
+		usleep(100)
+		return true
+	}
 	for q := raceprocs.Load(); q != 0; {
 		o := (*raceproc)(unsafe.Pointer(q))
-		pp := (*p)(unsafe.Pointer(o.pp))
-		for ; o.busy.Load() && naps > 0 && (pp == nil || pp.m.ptr() != getg().m); naps-- {
-			usleep(100)
+		for waits(o.busy.Load()) {
 		}
 		q = o.next
 	}
-	for ; (racereading.Load() || racequeue.lock.v.Load() != 0) && naps > 0; naps-- {
-		usleep(100) // the reader takes a buffer, or adds what trace.reading still has
+	// The reader takes a buffer, or adds what trace.reading still has.
+	for waits(racereading.Load()) || waits(uintptr(racequeue.lock.v.Load())) {
 	}
+	racequeue.lock.unlock() // of who holds it still: nobody adds any more, but the writer must go on
 	if racequeue.writer == uintptr(unsafe.Pointer(getg().m)) {
 		// The start of this thread has shown that all goroutines are asleep.
 		for racewritenext() {
@@ -604,19 +634,24 @@ func racesave1(reason uint64) {
 		if racewindows == 0 {
 			pb.waits()
 		}
-		pb.status(recLast, reason)
-		pb.finish(raceLast)
+		if !raceclosed.Load() {
+			pb.status(recLast, reason)
+			pb.finish(raceLast)
+		}
 	}
 	closefd(racefd)
 }
 
-// raceownproc is the state of this thread's P, which nobody else can be about to record
-// with when the process dies; of a thread without one, a new one. It is nil if memory is out.
+// raceownproc is a state that nobody else can be about to record with when the process
+// dies: a new one or, if memory is out, that of this thread's P. It is nil if there is none.
 func raceownproc() *raceproc {
+	if pb := racenewproc(); pb != nil {
+		return pb
+	}
 	if pp := getg().m.p.ptr(); pp != nil && pp.raceprocctx != 0 {
 		return (*raceproc)(unsafe.Pointer(pp.raceprocctx))
 	}
-	return racenewproc()
+	return nil
 }
 
 // racecutoff notes how far each P has recorded, and reports whether that has

@@ -54,16 +54,24 @@ func raceisfile(fd int32) bool {
 }
 
 // racekeepwriting keeps this thread from signals by which a process is asked to end:
-// it is to write what others save, or to save. Writing a file beyond its greatest size
+// it is to write what others save, or saves. Writing a file beyond its greatest size
 // becomes an error. Other signals must come: syscall.Setuid and its like wait for every
-// thread, and so does a crash that shows all threads' stacks.
-func racekeepwriting() {
+// thread, and so does a crash that shows all threads' stacks, but only after saving.
+func racekeepwriting(saves bool) {
 	var set sigset
-	for _, sig := range [...]int{_SIGXFSZ, _SIGHUP, _SIGINT, raceSIGTERM} {
-		sigaddset(&set, sig)
+	raceblocklarge(&set)
+	sigaddset(&set, _SIGHUP)
+	sigaddset(&set, _SIGINT)
+	sigaddset(&set, raceSIGTERM)
+	if saves {
+		sigaddset(&set, _SIGQUIT)
+		sigaddset(&set, _SIGABRT)
 	}
 	sigprocmask(_SIG_BLOCK, &set, nil)
 }
+
+// raceblocklarge adds to a mask the signal that a file has its greatest size.
+func raceblocklarge(mask *sigset) { sigaddset(mask, _SIGXFSZ) }
 
 // racewritable waits until the pipe takes some bytes, and reports whether that happens.
 func racewritable() bool {
@@ -71,8 +79,13 @@ func racewritable() bool {
 		fd              int32
 		events, revents int16
 	}{racefd, 4, 0}
-	wait := timespec{tv_sec: 2}
-	return racesyscall(raceSysPpoll, uintptr(unsafe.Pointer(&poll)), 1, uintptr(unsafe.Pointer(&wait))) == 1
+	wait := timespec{tv_sec: 2} // the system subtracts what has passed
+	for {
+		r := racesyscall(raceSysPpoll, uintptr(unsafe.Pointer(&poll)), 1, uintptr(unsafe.Pointer(&wait)))
+		if -r != raceEINTR {
+			return r == 1
+		}
+	}
 }
 
 // racefilename fills racename and reports whether processes share the name.

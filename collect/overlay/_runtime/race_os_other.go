@@ -20,7 +20,9 @@ func racereopen() bool { return false }
 
 func raceisfile(fd int32) bool { return false }
 
-func racekeepwriting() {}
+func racekeepwriting(saves bool) {}
+
+func raceblocklarge(mask *sigset) {}
 
 func racewritable() bool { return true }
 

@@ -106,7 +106,7 @@ func raceenqueue1(p unsafe.Pointer, n int32) {
 func racewriter() {
 	q := &racequeue
 	q.writer = uintptr(unsafe.Pointer(getg().m))
-	racekeepwriting()
+	racekeepwriting(false)
 	lock(&sched.lock)
 	sched.nmsys++
 	checkdead()
@@ -215,7 +215,8 @@ func (w *racewaiter) hopeful() bool {
 	if written != w.written {
 		w.since, w.written = now, written
 	} else if now-w.since > patience && racefailed.CompareAndSwap(0, 1) {
-		println("hindsight: the recording cannot be written: nobody reads it, or the disk has stalled; the program goes on unrecorded")
+		// Without print's lock, which who dies may have.
+		writeErrStr("hindsight: the recording cannot be written: nobody reads it, or the disk has stalled; the program goes on unrecorded\n")
 		return false
 	}
 	return true
@@ -260,6 +261,7 @@ func racerawwrite(p unsafe.Pointer, n int32) {
 			}
 			return
 		}
+		racewritten.Add(int64(m))
 		p = unsafe.Pointer(uintptr(p) + uintptr(m))
 		n -= m
 	}

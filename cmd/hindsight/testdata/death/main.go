@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"time"
 )
 
 var x int
@@ -29,6 +30,14 @@ var cases = map[string]func(){
 		annotated()
 	},
 	"busy": busy,
+	"leaving": func() {
+		go func() {
+			time.Sleep(100 * time.Millisecond)
+			os.Stdout.WriteString("leaving\n")
+			os.Exit(0)
+		}()
+		busy()
+	},
 }
 
 // race writes to x without order.
