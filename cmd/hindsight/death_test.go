@@ -34,9 +34,10 @@ func TestDeath(t *testing.T) {
 	}
 	if _, err := exec.LookPath("gcc"); err == nil {
 		bin := instrumented(t, "threads")
-		tests = append(tests, tests[1])
-		last := &tests[len(tests)-1]
-		last.name, last.command, last.want = "C", bin, exitClean
+		c, abort := tests[1], tests[1]
+		c.name, c.command, c.want = "C", bin, exitClean
+		abort.name, abort.command, abort.status, abort.want = "abort in C", "exec "+bin+" abort", -1, exitClean
+		tests = append(tests, c, abort)
 	} else if os.Getenv("CI") != "" {
 		t.Error(err)
 	}

@@ -1,8 +1,10 @@
-// Threads of C call back into Go, where a lock orders them.
+// Threads of C call back into Go, where a lock orders them. Then, if there is an
+// argument, they abort.
 package main
 
 /*
 #include <pthread.h>
+#include <stdlib.h>
 
 extern void called(void);
 
@@ -12,17 +14,24 @@ static void *begin(void *unused) {
 	return unused;
 }
 
-static void threads(void) {
+static void *fail(void *unused) {
+	abort();
+}
+
+static void threads(int ok) {
 	pthread_t t[4];
 	for (int i = 0; i < 4; i++)
-		pthread_create(&t[i], 0, begin, 0);
+		pthread_create(&t[i], 0, ok ? begin : fail, 0);
 	for (int i = 0; i < 4; i++)
 		pthread_join(t[i], 0);
 }
 */
 import "C"
 
-import "sync"
+import (
+	"os"
+	"sync"
+)
 
 var (
 	mu sync.Mutex
@@ -38,5 +47,8 @@ func called() {
 
 func main() {
 	called()
-	C.threads()
+	C.threads(1)
+	if len(os.Args) > 1 {
+		C.threads(0)
+	}
 }
