@@ -51,8 +51,8 @@ func init() {
 		},
 		Edit{
 			Name: "recording of signals to threads of C", File: "runtime/signal_unix.go",
-			Old: "	// Reset the signal handler and raise the signal.\n",
-			New: "	if handler == _SIG_DFL && flags&(_SigKill|_SigThrow|_SigPanic) != 0 { racedie(uint64(sig) << 1) }\n\n	// Reset the signal handler and raise the signal.\n",
+			Old: "\n	// Reset the signal handler and raise the signal.\n",
+			New: "	if handler == _SIG_DFL && flags&(_SigKill|_SigThrow|_SigPanic) != 0 { racedie(uint64(sig) << 1) }\n	// Reset the signal handler and raise the signal.\n",
 		},
 		Edit{
 			Name: "recording of syscall.Exit", File: "runtime/runtime.go",
