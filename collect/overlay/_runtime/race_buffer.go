@@ -523,7 +523,7 @@ func (pb *raceproc) spillto(n int32, all bool) {
 		pb.ver++
 		return
 	}
-	pb.claim()
+	was := pb.claim()
 	if pb.records-pb.begun >= racePackRecords {
 		pb.finish(0)
 	}
@@ -696,7 +696,7 @@ func (pb *raceproc) spillto(n int32, all bool) {
 		}
 		pb.cur, pb.gid = 0, 0
 	}
-	pb.busy.Store(0)
+	pb.busy.Store(was)
 }
 
 // claim is called before encoding and sending, after which busy is to be what claim

@@ -33,7 +33,8 @@ var (
 	racekeeper   raceparked
 	racefinished atomic.Uint32
 	racefrozen   atomic.Bool    // what is recorded now comes after the recording's end
-	raceunsaved  atomic.Bool    // there is a recording whose file is not complete
+	raceunsaved  atomic.Bool    // there is a recording, neither complete nor given up
+	raceowner    int            // the number of the process that makes it
 	racesaver    atomic.Uintptr // *m that saves what is recorded, as the process dies
 	racedying    atomic.Bool    // there is one: nobody else begins to record, encode or read from then on
 	racesaved    atomic.Bool    // it has
@@ -158,6 +159,7 @@ func racetrace() error {
 	// The first that the tracer says, at once, is the header: whatever the process
 	// leaves begins with it, however soon it ends.
 	raceput(ReadTrace())
+	raceowner = racepid()
 	raceunsaved.Store(true)
 	go racereader()
 	if !raceserved {
@@ -459,10 +461,15 @@ func raceend1(reason uint64) {
 		systemstack(func() { o.spill(true) })
 		q = o.next
 	}
-	if reason == raceByExit && racewindows == 0 {
-		systemstack(func() { raceproce().waits() })
-	}
-	racefrozen.Store(true)
+	systemstack(func() {
+		pb := raceproce()
+		was := pb.claim() // if the process dies now, they are recorded once
+		if reason == raceByExit && racewindows == 0 {
+			pb.waits()
+		}
+		racefrozen.Store(true)
+		pb.busy.Store(was)
+	})
 	if reason != raceByExit {
 		raceon = false
 	}
@@ -505,8 +512,8 @@ func racesaves() bool { return racesaver.Load() == uintptr(unsafe.Pointer(getg()
 //go:nosplit
 func racedie(reason uint64) {
 	gp := getg()
-	if !raceunsaved.Load() || gp == nil {
-		return
+	if !raceunsaved.Load() || gp == nil || raceowner != racepid() {
+		return // or it is a child that C has forked, and the file its parent's
 	}
 	if !racesaver.CompareAndSwap(0, uintptr(unsafe.Pointer(gp.m))) {
 		if !racesaves() {
@@ -631,7 +638,7 @@ func racesave1(reason uint64) {
 		q = o.next
 	}
 	if pb := raceownproc(); pb != nil {
-		if racewindows == 0 {
+		if racewindows == 0 && !racefrozen.Load() {
 			pb.waits()
 		}
 		if !raceclosed.Load() {

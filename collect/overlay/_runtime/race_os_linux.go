@@ -48,6 +48,11 @@ var raceoldname [len(racename) + 8]byte
 // racereopen opens the file anew, as raceopen did.
 func racereopen() bool { return raceopen(gostring(&racename[0])) }
 
+// racepid is the number of this process.
+//
+//go:nosplit
+func racepid() int { return getpid() }
+
 // raceisfile reports whether a descriptor is neither a pipe nor a terminal.
 func raceisfile(fd int32) bool {
 	return racesyscall(raceSysLseek, uintptr(fd), 0, 1) < 1<<63

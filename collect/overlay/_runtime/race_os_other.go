@@ -18,6 +18,8 @@ func racerename() {}
 
 func racereopen() bool { return false }
 
+func racepid() int { return 0 }
+
 func raceisfile(fd int32) bool { return false }
 
 func racekeepwriting(saves bool) {}

@@ -219,7 +219,7 @@ func racedetach() {
 // racewindowclose ends a window. The caller holds racewindowsema.
 func racewindowclose(reason uint64) {
 	if !racefinished.CompareAndSwap(0, 1) {
-		return // the process is dying
+		return // the process ends
 	}
 	racecollect() // or it would have to be done with the world stopped
 	raceend1(reason)
