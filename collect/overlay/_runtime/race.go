@@ -827,7 +827,7 @@ func raceopctx(gp *g, ctx uintptr, op, space uint8, addr uintptr, slot, n uint32
 	pb.put4(rawSync<<rawKindShift|uint64(addr),
 		uint64(racepc(pc))<<32|uint64(op)<<8|uint64(space), uint64(slot)<<32|uint64(n), v>>1)
 	if c != nil {
-		c.Store(v + 2)
+		c.Store(v + 2) // who comes next finds the record there: see racecutoff
 	}
 	switch op {
 	case raceOpAcquire, raceOpRecvClosed, raceOpCondWake, raceOpIORead, raceOpDefaultSend, raceOpDefaultRecv:

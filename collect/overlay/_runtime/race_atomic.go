@@ -45,7 +45,7 @@ var racestorepc, raceswappc, racecaspc uintptr
 //go:nosplit
 func raceatomicput(gp *g, pb *raceproc, addr, size uintptr, kind uint64, c *atomic.Uint64, v uint64, pc uintptr) {
 	pb.put3(rawAtomic<<rawKindShift|uint64(addr)&rawAddrMask, uint64(racepc(pc))<<32|kind<<8|uint64(size), v>>1)
-	c.Store(v + 2)
+	c.Store(v + 2) // behind the record: see racecutoff
 	if kind == raceAtomicLoad || kind == raceAtomicCASFail {
 		pb.acquired()
 	} else {
@@ -165,7 +165,7 @@ func racebeginmutex(gp *g, state *uint32, pc, fp uintptr) *raceproc {
 //go:nosplit
 func (pb *raceproc) putmutex(kind uint64, state *uint32, c *atomic.Uint64, v uint64, pc uintptr) {
 	pb.put3(kind<<rawKindShift|uint64(uintptr(unsafe.Pointer(state)))&rawAddrMask, uint64(racepc(pc))<<32, v>>1)
-	c.Store(v + 4)
+	c.Store(v + 4) // behind the record: see racecutoff
 	pb.released()
 }
 

@@ -394,7 +394,7 @@ func (pb *raceproc) begin(gp *g, rs *racestate, n int32) {
 //
 //go:nosplit
 func (pb *raceproc) enter(gp *g, rs *racestate) {
-	if racedying.Load() && !racesaves() && pb.reserved == 0 {
+	if racedying() && !racesaves() && pb.reserved == 0 {
 		racewaitforend() // see racesave; but numbers that are taken are used
 	}
 	if rs.window != racewindows {
@@ -707,7 +707,7 @@ func (pb *raceproc) claim() (was uintptr) {
 		return was
 	}
 	pb.busy.Store(uintptr(unsafe.Pointer(getg().m)))
-	if racedying.Load() {
+	if racedying() {
 		pb.busy.Store(0)
 		racewaitforend()
 	}

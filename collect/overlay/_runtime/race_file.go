@@ -35,8 +35,7 @@ var (
 	racefrozen   atomic.Bool    // what is recorded now comes after the recording's end
 	raceunsaved  atomic.Bool    // there is a recording, neither complete nor given up
 	raceowner    int            // the number of the process that makes it
-	racesaver    atomic.Uintptr // *m that saves what is recorded, as the process dies
-	racedying    atomic.Bool    // there is one: nobody else begins to record, encode or read from then on
+	racesaver    atomic.Uintptr // *m that saves what is recorded, if the process dies: see racedying
 	racesaved    atomic.Bool    // it has
 	racestart    int64          // nanoseconds since 1970
 
@@ -286,7 +285,7 @@ func (pb *raceproc) status(tag byte, reason uint64) {
 // are racesave's, which waits for it to have taken one.
 func racemayread() {
 	racereading.Store(uintptr(unsafe.Pointer(getg().m)))
-	if racedying.Load() {
+	if racedying() {
 		racehasread()
 		racewaitforend()
 	}
@@ -384,7 +383,7 @@ func racewatch() {
 	for {
 		var seen, bytes uint64
 		last := nanotime()
-		for racefinished.Load() == 0 && !racedying.Load() {
+		for racefinished.Load() == 0 && !racedying() {
 			usleep(tick)
 			now, b := nanotime(), racebytes.Load()
 			if now-last < late && b-bytes < large && !racefull() {
@@ -410,7 +409,7 @@ func racewatch() {
 		}
 		// The thread stays: a system thread that is gone would be missed by checkdead.
 		lock(&racekeeper.lock)
-		if raceresting = racefinished.Load() != 0 || racedying.Load(); raceresting {
+		if raceresting = racefinished.Load() != 0 || racedying(); raceresting {
 			noteclear(&racewake)
 		}
 		unlock(&racekeeper.lock)
@@ -499,6 +498,12 @@ func racetraceend() {
 	gp.racectx = ctx
 }
 
+// racedying reports whether there is a racesaver: nobody else begins to record, to
+// encode or to read from then on.
+//
+//go:nosplit
+func racedying() bool { return racesaver.Load() != 0 }
+
 // racesaves reports whether this thread is racesaver.
 //
 //go:nosplit
@@ -521,7 +526,6 @@ func racedie(reason uint64) {
 		}
 		return
 	}
-	racedying.Store(true)
 	sp := sys.GetCallerSP()
 	switch {
 	case gp == gp.m.g0 || gp == gp.m.gsignal || sp < gp.stack.lo || sp > gp.stack.hi:

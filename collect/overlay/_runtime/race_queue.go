@@ -81,7 +81,7 @@ func raceenqueue1(p unsafe.Pointer, n int32) {
 	memmove(unsafe.Pointer(&b.data), p, uintptr(n))
 	b.n, b.next = n, 0
 	q.lock.lock()
-	if racedying.Load() {
+	if racedying() {
 		q.lock.unlock()
 		return // racesave has it
 	}
@@ -188,7 +188,7 @@ func racehold() {
 		most *= 4
 	}
 	w := racewaiting()
-	for racequeue.size.Load() > most && !racedying.Load() && w.hopeful() {
+	for racequeue.size.Load() > most && !racedying() && w.hopeful() {
 		usleep(200)
 		if !racewhole && !raceseekable {
 			break
@@ -208,7 +208,7 @@ func (w *racewaiter) hopeful() bool {
 		return false
 	}
 	patience := int64(racePatience)
-	if racefinished.Load() != 0 || racedying.Load() {
+	if racefinished.Load() != 0 || racedying() {
 		patience = raceEndPatience
 	}
 	now, written := nanotime(), racewritten.Load()
